@@ -1,0 +1,1 @@
+"""The cycle: one folder for each phase of a model's life. It knows no particular problem."""
