@@ -1,0 +1,101 @@
+"""Stage `ingest@<source>`: one source into monthly Parquet partitions, with its provenance.
+
+The only stage that talks to the world outside. What it writes is typed by the problem's contract;
+values are not judged here (that is `validate`'s work), but a value that is not of its column's type
+has no place in a table, so it stops the run with file, line, column and value.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from fullcycle import params
+from fullcycle.data.contract import contract
+from fullcycle.data.sources import fetch, read_strings
+from fullcycle.errors import Refusal
+from fullcycle.files import replacing, write_json, write_table
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+    import pyarrow
+
+WHOLE = "all"  # the partition of a table without a time
+
+
+def typed(strings: pyarrow.Table, schema: pa.DataFrameSchema, name: str) -> pd.DataFrame:
+    """Cast a table of strings to the contract's columns and types; other columns are left out.
+
+    Raises:
+        Refusal: a column is missing, or a value is not of its column's type.
+    """
+    missing = [column for column in schema.columns if column not in strings.column_names]
+    if missing:
+        raise Refusal(f"{name}, line 1: column {missing[0]!r} is missing; it has {strings.column_names}")
+    frame = strings.select(list(schema.columns)).to_pandas()
+    return pd.DataFrame({column: _cast(frame[column], str(kind.dtype), name) for column, kind in schema.columns.items()})
+
+
+def _cast(values: pd.Series[str], kind: str, name: str) -> pd.Series:  # type: ignore[type-arg]
+    if kind.startswith("str"):
+        return values
+    if kind.startswith("datetime64"):
+        cast = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce").astype(kind)
+    else:
+        numbers = pd.to_numeric(values, errors="coerce")
+        if kind.startswith("int"):
+            numbers = numbers.where(numbers == numbers.round())
+        cast = numbers
+    bad = cast.isna() & (values.notna() | kind.startswith("int"))
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        raise Refusal(
+            f"{name}, line {row + 2}, column {values.name!r}: {values.iloc[row]!r} is no {kind}"
+            f" ({int(bad.sum())} such value(s) in this column)"
+        )
+    return cast.astype(kind)
+
+
+def partitioned(table: pd.DataFrame, time: str | None, until: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Rows before `until` (UTC) by month of `time`, named ``2013-01``; one partition without a time."""
+    if time is None:
+        return {WHOLE: table}
+    kept = table[table[time] < until]
+    months = kept[time].dt.strftime("%Y-%m")
+    return {str(month): part for month, part in kept.groupby(months, sort=True)}
+
+
+def main(*, source: str, out: Path) -> None:
+    """Fetch one source of ``ingest.sources`` and write its partitions and ``provenance.json``."""
+    origin = params.read(f"ingest.sources.{source}")
+    until = pd.Timestamp(params.read("ingest.until"), tz="UTC")
+    fetched = fetch(origin.url)
+    if origin.sha256 and fetched.sha256 != origin.sha256:
+        raise Refusal(
+            f"{origin.url}: its SHA-256 is {fetched.sha256}, but ingest.sources.{source}.sha256 expects"
+            f" {origin.sha256}. If the new content is wanted, put the new checksum there."
+        )
+    schema = contract(params.read("problem.module"), source).schema
+    if origin.time is not None and origin.time not in schema.columns:
+        raise Refusal(f"ingest.sources.{source}.time = {origin.time!r} is no column of the table {source}")
+    table = typed(read_strings(fetched), schema, fetched.name)
+    parts = partitioned(table, origin.time, until)
+    with replacing(out) as folder:
+        folder.mkdir()
+        for name, part in parts.items():
+            write_table(part, folder / f"{name}.parquet")
+        rows = {name: len(part) for name, part in parts.items()}
+        write_json(
+            {
+                "url": origin.url,
+                "version": fetched.version,
+                "sha256": fetched.sha256,
+                "bytes": len(fetched.content),
+                "until": until.date().isoformat(),
+                "rows": {"read": len(table), "kept": sum(rows.values()), "after_until": len(table) - sum(rows.values())},
+                "partitions": rows,
+            },
+            folder / "provenance.json",
+        )

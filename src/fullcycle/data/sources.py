@@ -1,0 +1,103 @@
+"""Fetch the bytes of a source, and read them as a table of strings with line numbers."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from csv import reader
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv
+
+from fullcycle.errors import Refusal
+from fullcycle.files import sha256
+
+MISSING = ["", "NA"]
+MAX_BYTES = 2**31  # a zip may unpack to no more than this
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The bytes of a source and what is known of their origin."""
+
+    name: str
+    content: bytes
+    version: str | None
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the bytes as they were fetched."""
+        return sha256(self.content)
+
+
+def fetch(url: str) -> Fetched:
+    """The bytes behind ``package://<distribution>/<file>`` or ``file://<path>``.
+
+    Raises:
+        Refusal: the package is not installed, or the file is not there or is empty.
+    """
+    scheme, _, rest = url.partition("://")
+    version = None
+    if scheme == "package":
+        distribution, _, member = rest.partition("/")
+        try:
+            found = metadata.distribution(distribution)
+        except metadata.PackageNotFoundError as error:
+            raise Refusal(f"{url}: the package {distribution!r} is not installed; `make setup`") from error
+        version = found.version
+        path = Path(str(found.locate_file(f"{distribution}/{member}")))
+    else:
+        path = Path(rest)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{url}: cannot read {path.name}: {error.strerror}") from error
+    if not content:
+        raise Refusal(f"{path.name} is empty: expected a header line and rows")
+    return Fetched(path.name, content, version)
+
+
+def read_strings(fetched: Fetched) -> pa.Table:
+    """A CSV, perhaps zipped, with every column as string; line n of the file is row n - 2.
+
+    Raises:
+        Refusal: the zip is damaged or holds more than one file, or a line has too few or many fields.
+    """
+    name, content = fetched.name, fetched.content
+    if name.endswith(".zip"):
+        content = _unzipped(name, content)
+    columns = next(reader([content.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")]), [])
+    if len(set(columns)) != len(columns):
+        twice = next(column for column in columns if columns.count(column) > 1)
+        raise Refusal(f"{name}, line 1: column {twice!r} stands there twice")
+    try:
+        table = csv.read_csv(
+            io.BytesIO(content),
+            read_options=csv.ReadOptions(use_threads=False),  # else errors cannot name the line
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()),
+                strings_can_be_null=True,
+                null_values=MISSING,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise Refusal(f"{name} is not a well-formed CSV: {error}") from error
+    if not table.num_rows:
+        raise Refusal(f"{name} has a header but no rows")
+    return table
+
+
+def _unzipped(name: str, content: bytes) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if len(members) != 1:
+                raise Refusal(f"{name} holds {len(members)} files; the rule is one CSV")
+            if members[0].file_size > MAX_BYTES:
+                raise Refusal(f"{name} would unpack to {members[0].file_size} bytes; the limit is {MAX_BYTES}")
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise Refusal(f"{name} ({len(content)} bytes) is truncated or no zip file: {error}") from error

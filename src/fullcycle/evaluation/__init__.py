@@ -1,0 +1,1 @@
+"""What the champion is worth, and whether that is enough."""

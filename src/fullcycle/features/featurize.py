@@ -1,0 +1,42 @@
+"""Stage `featurize`: clean tables into one row of features for each thing to be predicted."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pandas as pd
+
+from fullcycle import params
+from fullcycle.errors import Refusal
+from fullcycle.files import read_table, write_table
+
+ROLES = ("id", "time", "label", "known_at")
+
+
+def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int) -> pd.DataFrame:
+    """The rows in the order of time and id, if they keep what every problem promises.
+
+    Raises:
+        Refusal: a role has no column, rows were lost or multiplied, or an id is not unique.
+    """
+    for role, column in roles.items():
+        if column not in rows:
+            raise Refusal(f"problem.{role} = {column!r}: featurize made no such column")
+    if len(rows) != expected:
+        raise Refusal(f"featurize made {len(rows)} rows of {expected}; a join lost or multiplied some")
+    if rows[roles["id"]].duplicated().any():
+        twice = rows.loc[rows[roles["id"]].duplicated(), roles["id"]].iloc[0]
+        raise Refusal(f"featurize: the id {twice!r} stands on more than one row")
+    return rows.sort_values([roles["time"], roles["id"]], ignore_index=True)
+
+
+def main(*, clean: Path, out: Path) -> None:
+    """Build the problem's rows from the clean tables as known one horizon before each row's time."""
+    module = params.read("problem.module")
+    problem = importlib.import_module(f"{module}.features")
+    tables = {path.stem: read_table(path) for path in sorted(clean.glob("*.parquet"))}
+    horizon = pd.Timedelta(params.read("problem.horizon"))
+    roles = {role: params.read(f"problem.{role}") for role in ROLES}
+    rows = problem.build(tables, horizon)
+    write_table(checked(rows, roles, len(tables[params.read("problem.table")])), out)

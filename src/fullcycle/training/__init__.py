@@ -1,0 +1,1 @@
+"""Candidates, their preprocessing, fitting and selection."""

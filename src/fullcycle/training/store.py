@@ -1,0 +1,93 @@
+"""Models as files that run no code when loaded, with the same bytes for the same model.
+
+A model is a folder: ``pipeline.skops`` (the whole scikit-learn Pipeline), ``booster.txt`` (LightGBM's
+own text form, where there is one) and ``manifest.json``. skops writes memory addresses and the time of
+day into its zip; `canonical` replaces them by what does not change.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import skops.io
+
+from fullcycle.errors import Refusal
+from fullcycle.files import read_json, sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sklearn.pipeline import Pipeline
+
+PIPELINE, BOOSTER, MANIFEST = "pipeline.skops", "booster.txt", "manifest.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can hold
+# All that a candidate's file may name beside scikit-learn's own types.
+TRUSTED = (
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # a spline's conversion to arrays
+)
+
+
+def save(pipeline: Pipeline, folder: Path) -> None:
+    """Write the pipeline, and its booster as text where it has one."""
+    folder.joinpath(PIPELINE).write_bytes(canonical(skops.io.dumps(pipeline)))
+    booster = getattr(pipeline[-1], "booster_", None)
+    if booster is not None:
+        folder.joinpath(BOOSTER).write_text(booster.model_to_string(), encoding="utf-8", newline="\n")
+
+
+def load(folder: Path) -> Pipeline:
+    """Read a model back, if its file is the one its manifest names and holds trusted types only.
+
+    Raises:
+        Refusal: the file was changed after training, or names a type outside `TRUSTED`.
+    """
+    content = folder.joinpath(PIPELINE).read_bytes()
+    expected = read_json(folder / MANIFEST)["files"][PIPELINE]
+    if sha256(content) != expected:
+        raise Refusal(f"{folder / PIPELINE}: SHA-256 {sha256(content)} is not {expected}, as its manifest says")
+    foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    if foreign:
+        raise Refusal(f"{folder / PIPELINE} names the type {foreign[0]}; trusted are {', '.join(TRUSTED)}")
+    return skops.io.loads(content, trusted=list(TRUSTED))
+
+
+def canonical(content: bytes) -> bytes:
+    """The same skops file with addresses numbered in reading order, and a fixed time of day."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        schema = json.loads(archive.read("schema.json"))
+        names: dict[str, str] = {}
+        schema = _numbered(schema, {}, count(), names)
+        parts = {new: archive.read(old) for old, new in names.items()}
+    parts["schema.json"] = json.dumps(schema, indent=1).encode()
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(parts):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), parts[name])
+    return result.getvalue()
+
+
+def _numbered(node: Any, seen: dict[int, int], numbers: count[int], names: dict[str, str]) -> Any:
+    if isinstance(node, list):
+        return [_numbered(item, seen, numbers, names) for item in node]
+    if not isinstance(node, dict):
+        return node
+    result = {}
+    for key, value in node.items():
+        if key == "__id__":
+            if value not in seen:
+                seen[value] = next(numbers)
+            result[key] = seen[value]
+        elif key == "file":
+            names.setdefault(value, f"{len(names):06d}.{value.rpartition('.')[2]}")
+            result[key] = names[value]
+        else:
+            result[key] = _numbered(value, seen, numbers, names)
+    return result
