@@ -31,7 +31,8 @@ TRUSTED = (
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "numpy.dtype",
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # a spline's conversion to arrays
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # within a spline
+    "scipy.interpolate._bsplines.BSpline",
 )
 
 
