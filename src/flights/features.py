@@ -44,19 +44,23 @@ def with_times(flights: pd.DataFrame, airports: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def scheduled_arrival(flights: pd.DataFrame, departs: pd.Series, airports: pd.DataFrame) -> pd.Series:  # type: ignore[type-arg]
+def scheduled_arrival(
+    flights: pd.DataFrame, departs: pd.Series[pd.Timestamp], airports: pd.DataFrame
+) -> pd.Series[pd.Timestamp]:
     """The scheduled arrival in UTC, from a local time of day at the destination without a date.
 
     It is the first moment after departure at which the clock there shows that time.
     """
     zones = flights["dest"].map(airports.set_index("faa")["tzone"].to_dict() | OTHER_ZONES).fillna(HOME_ZONE)
-    clock = pd.to_timedelta(flights["sched_arr_time"] // 100 * 60 + flights["sched_arr_time"] % 100, unit="min")
+    clock = pd.to_timedelta(
+        flights["sched_arr_time"] // 100 * 60 + flights["sched_arr_time"] % 100, unit="min"
+    )
     arrives = pd.Series(pd.NaT, index=flights.index, dtype=departs.dtype)
     for zone, group in departs.groupby(zones):
         local = group.dt.tz_convert(zone)
         offset = local.dt.tz_localize(None) - group.dt.tz_localize(None)
-        wait = (clock.loc[group.index] - offset - (group - group.dt.floor("D"))) % pd.Timedelta("1D")
-        arrives.loc[group.index] = group + wait
+        wait = clock.loc[group.index] - offset - (group - group.dt.floor("D"))
+        arrives.loc[group.index] = group + (wait - wait.dt.floor("D"))
     return arrives
 
 
@@ -67,7 +71,9 @@ def identity(flights: pd.DataFrame) -> pd.DataFrame:
         {
             "flight_id": flight + "-" + flights["time"].dt.strftime("%Y%m%dT%H%M"),
             "time": flights["time"],
-            "late": (flights["arr_delay"] >= LATE_MINUTES).astype("float64").where(flights["arr_delay"].notna()),
+            "late": (flights["arr_delay"] >= LATE_MINUTES)
+            .astype("float64")
+            .where(flights["arr_delay"].notna()),
             "label_known_at": flights["arrived"],
         }
     )

@@ -20,7 +20,8 @@ def _clock_agrees(table: pd.DataFrame) -> pd.Series[bool]:
     """Whether `time_hour` (UTC) is the hour that the local date columns say."""
     local = pd.to_datetime(table[["year", "month", "day", "hour"]], errors="coerce")
     in_utc = table["time_hour"].dt.tz_convert(HOME_ZONE).dt.tz_localize(None).dt.floor("h")
-    return in_utc == local
+    agrees: pd.Series[bool] = in_utc == local
+    return agrees
 
 
 CLOCK = pa.Check(_clock_agrees, name="time_hour is the local year, month, day and hour in UTC")
@@ -118,7 +119,9 @@ AIRPORTS = pa.DataFrameSchema(
     }
 )
 
-AIRLINES = pa.DataFrameSchema({"carrier": pa.Column("str", pa.Check.str_length(2, 2)), "name": pa.Column("str")})
+AIRLINES = pa.DataFrameSchema(
+    {"carrier": pa.Column("str", pa.Check.str_length(2, 2)), "name": pa.Column("str")}
+)
 
 TABLES = {
     "flights": Table(

@@ -7,13 +7,13 @@ import json
 import math
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullcycle.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pandas as pd
 
@@ -79,7 +79,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
             raise Refusal(f"{part} is not a readable Parquet file: {error}") from error
         if columns and (missing := sorted(set(columns) - set(parts[-1].column_names))):
             raise Refusal(f"{part}: column {missing[0]!r} is missing; it has {parts[-1].column_names}")
-    return pa.concat_tables(parts).to_pandas()
+    table: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    return table
 
 
 def partitions(path: Path) -> list[Path]:

@@ -35,7 +35,9 @@ class Estimate:
 
 def days(time: pd.Series[pd.Timestamp]) -> npt.NDArray[np.int64]:
     """For each row the number of its UTC day, counted from 0 in the order of time."""
-    codes: npt.NDArray[np.int64] = np.unique(time.dt.floor("D").to_numpy(), return_inverse=True)[1].astype("int64")
+    codes: npt.NDArray[np.int64] = np.unique(time.dt.floor("D").to_numpy(), return_inverse=True)[1].astype(
+        "int64"
+    )
     return codes
 
 
@@ -50,7 +52,7 @@ def resampled(blocks: int, resamples: int, seed: int) -> Array:
 
 
 def estimates(values: Mapping[str, Array], confidence: float) -> dict[str, Estimate]:
-    """Each metric's value (row 0) with the percentile interval of its resamples; metrics of NaN are left out."""
+    """Each metric's value (row 0) with the percentile interval of its resamples; NaN is left out."""
     tail = (1 - confidence) / 2
     result = {}
     for name, each in values.items():

@@ -30,7 +30,9 @@ class Decision:
     missed: float
 
 
-def measure(y: Array, p: Array, decision: Decision, bins: int, block: npt.NDArray[np.int64], weights: Array) -> dict[str, Array]:
+def measure(
+    y: Array, p: Array, decision: Decision, bins: int, block: npt.NDArray[np.int64], weights: Array
+) -> dict[str, Array]:
     """Every metric for every weighting.
 
     Args:
@@ -56,7 +58,8 @@ def measure(y: Array, p: Array, decision: Decision, bins: int, block: npt.NDArra
 def _per_block(values: Array, block: npt.NDArray[np.int64], weights: Array) -> Array:
     """Weighted sums of a value over all rows, by way of its sums in each block; shape (resamples,)."""
     sums = np.bincount(block, values, minlength=weights.shape[1])
-    return np.einsum("rb,b->r", weights, sums)
+    total: Array = np.einsum("rb,b->r", weights, sums)
+    return total
 
 
 def _ranking(y: Array, p: Array, block: npt.NDArray[np.int64], weights: Array) -> dict[str, Array]:
@@ -89,7 +92,9 @@ def _losses(y: Array, p: Array, block: npt.NDArray[np.int64], weights: Array) ->
     }
 
 
-def _decisions(y: Array, p: Array, decision: Decision, block: npt.NDArray[np.int64], weights: Array) -> dict[str, Array]:
+def _decisions(
+    y: Array, p: Array, decision: Decision, block: npt.NDArray[np.int64], weights: Array
+) -> dict[str, Array]:
     warned, late = p >= decision.threshold, y > 0
     hit, false, missed, quiet = (
         _per_block(cell.astype("float64"), block, weights)

@@ -129,7 +129,7 @@ class Split(Section):
             raise ValueError(f"starts needs the keys {', '.join(order)}, in this order")
         if any(day >= after for day, after in pairwise(self.starts.values())):
             raise ValueError("each part of starts begins after the one before it")
-        if abs(sum(self.shares.values()) - 1) > 1e-9:  # noqa: PLR2004
+        if abs(sum(self.shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}; the rule is 1")
         if (self.method == "group") != (self.group is not None):
             raise ValueError("method group needs a column name in group; every other method needs null")
@@ -305,7 +305,7 @@ def _validated(adapter: TypeAdapter[Any], content: Any, path: Path, prefix: str)
         return adapter.validate_python(content)
     except ValidationError as error:
         lines = [_line(problem, prefix) for problem in error.errors(include_url=False)[:8]]
-        more = f"\n  and {error.error_count() - 8} more" if error.error_count() > 8 else ""  # noqa: PLR2004
+        more = f"\n  and {error.error_count() - 8} more" if error.error_count() > 8 else ""
         raise Refusal(f"{path} breaks {error.error_count()} rule(s):\n" + "\n".join(lines) + more) from error
 
 

@@ -7,8 +7,7 @@ has no place in a table, so it stops the run with file, line, column and value.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -19,13 +18,15 @@ from fullcycle.errors import Refusal
 from fullcycle.files import replacing, write_json, write_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandera.pandas as pa
-    import pyarrow
+    from pyarrow import Table as Strings
 
 WHOLE = "all"  # the partition of a table without a time
 
 
-def typed(strings: pyarrow.Table, schema: pa.DataFrameSchema, name: str) -> pd.DataFrame:
+def typed(strings: Strings, schema: pa.DataFrameSchema, name: str) -> pd.DataFrame:
     """Cast a table of strings to the contract's columns and types; other columns are left out.
 
     Raises:
@@ -35,10 +36,12 @@ def typed(strings: pyarrow.Table, schema: pa.DataFrameSchema, name: str) -> pd.D
     if missing:
         raise Refusal(f"{name}, line 1: column {missing[0]!r} is missing; it has {strings.column_names}")
     frame = strings.select(list(schema.columns)).to_pandas()
-    return pd.DataFrame({column: _cast(frame[column], str(kind.dtype), name) for column, kind in schema.columns.items()})
+    return pd.DataFrame(
+        {column: _cast(frame[column], str(kind.dtype), name) for column, kind in schema.columns.items()}
+    )
 
 
-def _cast(values: pd.Series[str], kind: str, name: str) -> pd.Series:  # type: ignore[type-arg]
+def _cast(values: pd.Series[str], kind: Any, name: str) -> pd.Series[Any]:
     if kind.startswith("str"):
         return values
     if kind.startswith("datetime64"):
@@ -94,7 +97,11 @@ def main(*, source: str, out: Path) -> None:
                 "sha256": fetched.sha256,
                 "bytes": len(fetched.content),
                 "until": until.date().isoformat(),
-                "rows": {"read": len(table), "kept": sum(rows.values()), "after_until": len(table) - sum(rows.values())},
+                "rows": {
+                    "read": len(table),
+                    "kept": sum(rows.values()),
+                    "after_until": len(table) - sum(rows.values()),
+                },
                 "partitions": rows,
             },
             folder / "provenance.json",

@@ -6,12 +6,14 @@ stages say of themselves, and stops the run where rows in are not rows out (law 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import count_rows, read_json, read_table, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROLES = ("id", "time", "label", "known_at")
 
@@ -24,7 +26,9 @@ def balanced(stage: str, rows_in: int, **rows_out: int) -> dict[str, int]:
     """
     if rows_in != sum(rows_out.values()):
         shown = " + ".join(f"{count} {name}" for name, count in rows_out.items())
-        raise Refusal(f"{stage} does not conserve rows: {rows_in} came in, {shown} = {sum(rows_out.values())} went out")
+        raise Refusal(
+            f"{stage} does not conserve rows: {rows_in} came in, {shown} = {sum(rows_out.values())} went out"
+        )
     return {"in": rows_in, **rows_out}
 
 
@@ -39,7 +43,9 @@ def ledger(raw: Path, clean: Path, quarantine: Path, features: Path, split: Path
     for name in tables:
         read = read_json(raw / name / "provenance.json")["rows"]
         stored = count_rows(raw / name)
-        lines["ingest"][name] = balanced(f"ingest@{name}", read["read"], kept=stored, after_until=read["after_until"])
+        lines["ingest"][name] = balanced(
+            f"ingest@{name}", read["read"], kept=stored, after_until=read["after_until"]
+        )
         lines["validate"][name] = balanced(
             f"validate ({name})",
             stored,
@@ -48,8 +54,12 @@ def ledger(raw: Path, clean: Path, quarantine: Path, features: Path, split: Path
         )
     made = count_rows(features)
     aside = read_table(split / "set_aside.parquet", columns=["reason"])["reason"].value_counts().sort_index()
-    parts = {path.stem: count_rows(path) for path in sorted(split.glob("*.parquet")) if path.stem != "set_aside"}
-    lines["split"] = balanced("split", made, **parts, **{str(reason): int(count) for reason, count in aside.items()})
+    parts = {
+        path.stem: count_rows(path) for path in sorted(split.glob("*.parquet")) if path.stem != "set_aside"
+    }
+    lines["split"] = balanced(
+        "split", made, **parts, **{str(reason): int(count) for reason, count in aside.items()}
+    )
     return lines
 
 

@@ -97,7 +97,9 @@ def _unzipped(name: str, content: bytes) -> bytes:
             if len(members) != 1:
                 raise Refusal(f"{name} holds {len(members)} files; the rule is one CSV")
             if members[0].file_size > MAX_BYTES:
-                raise Refusal(f"{name} would unpack to {members[0].file_size} bytes; the limit is {MAX_BYTES}")
+                raise Refusal(
+                    f"{name} would unpack to {members[0].file_size} bytes; the limit is {MAX_BYTES}"
+                )
             return archive.read(members[0])
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise Refusal(f"{name} ({len(content)} bytes) is truncated or no zip file: {error}") from error

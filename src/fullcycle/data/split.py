@@ -8,7 +8,6 @@ it (Lopez de Prado, Advances in Financial Machine Learning, 2018, section 7.4.1)
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +21,15 @@ from fullcycle.params import Split
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
+    from pathlib import Path
 
 PARTS = Split.PARTS
 UNLABELLED, PURGED, OUTSIDE = "unlabelled", "purged", "outside"
 
 
-def by_time(rows: pd.DataFrame, settings: Split, time: str, known_at: str, horizon: timedelta) -> pd.Series[str]:
+def by_time(
+    rows: pd.DataFrame, settings: Split, time: str, known_at: str, horizon: timedelta
+) -> pd.Series[str]:
     """The part of each row, or ``purged`` or ``outside``, by the UTC days at which the parts start."""
     starts = pd.to_datetime(pd.Series(list(settings.starts.values())), utc=True)
     place = np.searchsorted(starts.to_numpy(), rows[time].to_numpy(), side="right")
@@ -38,28 +40,36 @@ def by_time(rows: pd.DataFrame, settings: Split, time: str, known_at: str, horiz
     return part.mask(too_late & part.isin(PARTS[:-1]), PURGED)
 
 
-def by_share(keys: pd.Series[Any], shares: Mapping[str, float], seed: int) -> pd.Series[str]:
+def by_share(keys: pd.Series[Any], shares: Mapping[Any, float], seed: int) -> pd.Series[str]:
     """The part of each row by a hash of its key: equal keys share a part, whatever else is added."""
     unique = pd.Series(keys.astype("str").unique())
     draws = unique.map(lambda key: _uniform(f"{seed}:{key}")).set_axis(unique)
     edges = np.cumsum([shares[part] for part in PARTS])[:-1]
     drawn = keys.astype("str").map(draws).to_numpy()
-    return pd.Series(np.array(PARTS)[np.searchsorted(edges, drawn, side="right")], index=keys.index, dtype="str")
+    return pd.Series(
+        np.array(PARTS)[np.searchsorted(edges, drawn, side="right")], index=keys.index, dtype="str"
+    )
 
 
 def _uniform(text: str) -> float:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64
 
 
-def stratified(rows: pd.DataFrame, shares: Mapping[str, float], seed: int, identity: str, label: str) -> pd.Series[str]:
+def stratified(
+    rows: pd.DataFrame, shares: Mapping[Any, float], seed: int, identity: str, label: str
+) -> pd.Series[str]:
     """The part of each row so that every part has the same share of each label."""
     order = rows[identity].astype("str").map(lambda key: _uniform(f"{seed}:{key}"))
     rank = order.groupby(rows[label]).rank(method="first", pct=True) - 1e-12
     edges = np.cumsum([shares[part] for part in PARTS])[:-1]
-    return pd.Series(np.array(PARTS)[np.searchsorted(edges, rank, side="right")], index=rows.index, dtype="str")
+    return pd.Series(
+        np.array(PARTS)[np.searchsorted(edges, rank, side="right")], index=rows.index, dtype="str"
+    )
 
 
-def assign(rows: pd.DataFrame, settings: Split, problem: Mapping[str, str], horizon: timedelta) -> pd.Series[str]:
+def assign(
+    rows: pd.DataFrame, settings: Split, problem: Mapping[str, str], horizon: timedelta
+) -> pd.Series[str]:
     """The part of each row by the method in `settings`; rows without a label are ``unlabelled``.
 
     Raises:
@@ -70,7 +80,7 @@ def assign(rows: pd.DataFrame, settings: Split, problem: Mapping[str, str], hori
             part = by_time(rows, settings, problem["time"], problem["known_at"], horizon)
         case "group":
             if settings.group not in rows:
-                raise Refusal(f"split.group = {settings.group!r} is no column; there are {', '.join(rows)}")
+                raise Refusal(f"split.group = {settings.group!r} is no column; there are {list(rows)}")
             part = by_share(rows[settings.group], settings.shares, settings.seed)
         case "stratified":
             part = stratified(rows, settings.shares, settings.seed, problem["id"], problem["label"])
@@ -103,7 +113,7 @@ def main(*, features: Path, out: Path, metrics: Path) -> None:
     rows = read_table(features)
     part = assign(rows, settings, problem, params.read("problem.horizon"))
     for name in PARTS:
-        if rows.loc[part == name, problem["label"]].nunique() < 2:  # noqa: PLR2004  two classes
+        if rows.loc[part == name, problem["label"]].nunique() < 2:
             raise Refusal(
                 f"split: the part {name} has {int((part == name).sum())} rows and fewer than two classes of"
                 f" {problem['label']}; widen it in split.starts or split.shares"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,6 +14,7 @@ from fullcycle.files import partitions, read_table, replacing, write_json, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 DUPLICATE = "repeats an earlier row"
 KEY = "shares its key with another row"
@@ -45,7 +45,9 @@ def _schema_failures(table: pd.DataFrame, contract: Table) -> list[tuple[int, st
         whole = cases[cases["index"].isna()]
         if len(whole):
             case = whole.iloc[0]
-            raise Refusal(f"column {case['column']!r}: {case['check']} fails on {case['failure_case']!r}") from None
+            raise Refusal(
+                f"column {case['column']!r}: {case['check']} fails on {case['failure_case']!r}"
+            ) from None
         # A rule between columns is reported once for each of them: its name alone tells it.
         rules = cases["check"].where(
             cases["schema_context"] == "DataFrameSchema", cases["column"].astype(str) + ": " + cases["check"]
@@ -117,9 +119,11 @@ def tolerated(held: pd.DataFrame, rows: int, limit: float, name: str) -> None:
     worst = held["reasons"].value_counts().index[0]
     cases = held[held["reasons"] == worst]
     example = cases.drop(columns=["reasons", PARTITION]).iloc[0].to_dict()
-    where = ", ".join(f"{part} ({count} rows)" for part, count in cases[PARTITION].value_counts().head(3).items())
+    where = ", ".join(
+        f"{part} ({count} rows)" for part, count in cases[PARTITION].value_counts().head(3).items()
+    )
     raise Refusal(
-        f"table {name}: {len(held)} of {rows} rows break a rule, more than validate.max_quarantined = {limit:g}.\n"
+        f"table {name}: {len(held)} of {rows} rows break a rule; validate.max_quarantined = {limit:g}\n"
         f"  rule:  {worst} ({len(cases)} rows)\n"
         f"  where: {where}\n"
         f"  row:   {', '.join(f'{key}={value}' for key, value in example.items())}\n"
@@ -129,7 +133,9 @@ def tolerated(held: pd.DataFrame, rows: int, limit: float, name: str) -> None:
 
 def read_partitions(folder: Path) -> pd.DataFrame:
     """A raw table with, for each row, the name of the partition that held it."""
-    parts = [read_table(path).assign(**{PARTITION: f"{folder.name}/{path.name}"}) for path in partitions(folder)]
+    parts = [
+        read_table(path).assign(**{PARTITION: f"{folder.name}/{path.name}"}) for path in partitions(folder)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -6,6 +6,7 @@ only: selection is over. `live` rows get the same report, without plots, and no 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,14 +39,18 @@ class Rows:
         self.time = rows[roles["time"]]
         self.y = rows[roles["label"]].to_numpy("float64")
 
-    def resamples(self, p: Array, decision: Decision, chosen: npt.NDArray[np.bool_] | None = None) -> dict[str, Array]:
+    def resamples(
+        self, p: Array, decision: Decision, chosen: npt.NDArray[np.bool_] | None = None
+    ) -> dict[str, Array]:
         """Every metric for the rows as they are (first) and for each resample of their days."""
         chosen = np.ones(len(self.y), bool) if chosen is None else chosen
         block = days(self.time[chosen])
         weights = resampled(int(block.max()) + 1, self.settings.resamples, self.settings.seed)
         return measure(self.y[chosen], p[chosen], decision, self.settings.bins, block, weights)
 
-    def report(self, p: Array, decision: Decision, chosen: npt.NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    def report(
+        self, p: Array, decision: Decision, chosen: npt.NDArray[np.bool_] | None = None
+    ) -> dict[str, Any]:
         """Rows, share of positives, and every metric with its interval."""
         own = self.y if chosen is None else self.y[chosen]
         found = estimates(self.resamples(p, decision, chosen), self.settings.confidence)
@@ -70,6 +75,19 @@ def gain(base: dict[str, Array], own: dict[str, Array], confidence: float) -> di
     return _flat(estimates(better, confidence))
 
 
+def gain_over_constant(rows: Rows, own: dict[str, Array], decision: Decision) -> dict[str, Any]:
+    """What a row costs less than under the cheaper of "always warn" and "never warn" on these very rows.
+
+    Harder than any baseline that has to choose beforehand: it chooses with hindsight.
+    """
+    ones = np.ones(len(rows.y))
+    constant = [
+        rows.resamples(ones, Decision(t, decision.false_alarm, decision.missed))["cost"] for t in (0.0, 2.0)
+    ]
+    cheaper = min(constant, key=lambda cost: float(cost[0]))
+    return gain({"cost": cheaper}, {"cost": own["cost"]}, rows.settings.confidence)
+
+
 def confusion(y: Array, p: Array, threshold: float) -> dict[str, int]:
     """The four counts of a decision."""
     warned, late = p >= threshold, y > 0
@@ -84,7 +102,9 @@ def confusion(y: Array, p: Array, threshold: float) -> dict[str, int]:
 def importance(predict: Predict, features: pd.DataFrame, y: Array, settings: Any) -> pd.DataFrame:
     """What shuffling each feature costs in ROC AUC (Breiman, 2001), largest first."""
     generator = np.random.default_rng(settings.seed)
-    drawn = np.sort(generator.choice(len(features), min(settings.importance_rows, len(features)), replace=False))
+    drawn = np.sort(
+        generator.choice(len(features), min(settings.importance_rows, len(features)), replace=False)
+    )
     sample, y = features.iloc[drawn].reset_index(drop=True), y[drawn]
 
     def area(table: pd.DataFrame) -> float:
@@ -100,11 +120,21 @@ def importance(predict: Predict, features: pd.DataFrame, y: Array, settings: Any
     return table.sort_values(["importance", "feature"], ascending=[False, True], ignore_index=True)
 
 
-def draw(rows: Rows, p: Array, decision: Decision, months: dict[str, Any], ranked: pd.DataFrame, out: Path, label: str) -> None:
+def draw(
+    rows: Rows,
+    p: Array,
+    decision: Decision,
+    months: dict[str, Any],
+    ranked: pd.DataFrame,
+    out: Path,
+    label: str,
+) -> None:
     """All plots, each as PNG, and the curves' numbers as CSV for ``dvc plots``."""
     roc, precision_recall = plots.curves(rows.y, p)
     cells = plots.calibration(rows.y, p, rows.settings.bins)
-    by_month = pd.DataFrame({"month": list(months), "roc_auc": [month["roc_auc"]["value"] for month in months.values()]})
+    by_month = pd.DataFrame(
+        {"month": list(months), "roc_auc": [month["roc_auc"]["value"] for month in months.values()]}
+    )
     tables = {"roc": roc, "precision_recall": precision_recall, "calibration": cells, "importance": ranked}
     share = float(rows.y.mean())
     with replacing(out) as folder:
@@ -113,7 +143,10 @@ def draw(rows: Rows, p: Array, decision: Decision, months: dict[str, Any], ranke
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
         plots.draw_curve(roc, "ROC on the test rows", ([0, 1], [0, 1]), folder / "roc.png")
         plots.draw_curve(
-            precision_recall, "Precision and recall", ([0, 1], [share, share]), folder / "precision_recall.png"
+            precision_recall,
+            "Precision and recall",
+            ([0, 1], [share, share]),
+            folder / "precision_recall.png",
         )
         plots.draw_calibration(cells, folder / "calibration.png")
         plots.draw_confusion(confusion(rows.y, p, decision.threshold), label, folder / "confusion.png")
@@ -121,7 +154,7 @@ def draw(rows: Rows, p: Array, decision: Decision, months: dict[str, Any], ranke
         plots.draw_months(months, "roc_auc", folder / "months.png")
 
 
-def main(  # noqa: PLR0914  a shell that names its parts
+def main(
     *,
     champion: Path,
     candidates: Path,
@@ -156,7 +189,10 @@ def main(  # noqa: PLR0914  a shell that names its parts
             "threshold": decision.threshold,
             "confusion": confusion(rows.y, p, decision.threshold),
             "months": months,
-            "slices": {column: rows.groups(rows.rows[column], p, decision, settings.min_slice_rows) for column in slices},
+            "slices": {
+                column: rows.groups(rows.rows[column], p, decision, settings.min_slice_rows)
+                for column in slices
+            },
         }
         if part == "test":
             report |= compare(rows, p, decision, name, candidates, validation, roles)
@@ -166,12 +202,18 @@ def main(  # noqa: PLR0914  a shell that names its parts
 
 
 def compare(
-    rows: Rows, p: Array, decision: Decision, champion: str, candidates: Path, validation: Path, roles: dict[str, str]
+    rows: Rows,
+    p: Array,
+    decision: Decision,
+    champion: str,
+    candidates: Path,
+    validation: Path,
+    roles: dict[str, str],
 ) -> dict[str, Any]:
     """The other candidates on the same rows, each deciding at its own cheapest validation threshold."""
     own = rows.resamples(p, decision)
     label = read_table(validation, columns=[roles["label"]])[roles["label"]].to_numpy("float64")
-    result: dict[str, Any] = {"candidates": {}}
+    result: dict[str, Any] = {"candidates": {}, "gain_over_constant": gain_over_constant(rows, own, decision)}
     for path in sorted(candidates.glob(f"*/{store.MANIFEST}")):
         manifest, folder = read_json(path), path.parent
         if folder.name == champion:
@@ -179,7 +221,7 @@ def compare(
         model = store.load(folder)
         answers = read_table(folder / "validation.parquet")["probability"].to_numpy()
         threshold = cheapest_threshold(label, answers, decision.false_alarm, decision.missed)
-        other = Decision(threshold, decision.false_alarm, decision.missed)
+        other = replace(decision, threshold=threshold)
         theirs = rows.resamples(model.predict_proba(rows.rows[list(manifest["features"])])[:, 1], other)
         result["candidates"][folder.name] = _flat(estimates(theirs, rows.settings.confidence))
         gained = gain(theirs, own, rows.settings.confidence)

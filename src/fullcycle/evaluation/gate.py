@@ -54,7 +54,13 @@ def judge(criteria: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
         number = found(files, criterion.metric)
         bound = {"min": criterion.min} if criterion.min is not None else {"max": criterion.max}
         decided = verdict(number, criterion.min, criterion.max)
-        lines[name] = {"metric": criterion.metric, **number, **bound, "verdict": decided, "why": criterion.why}
+        lines[name] = {
+            "metric": criterion.metric,
+            **number,
+            **bound,
+            "verdict": decided,
+            "why": criterion.why,
+        }
     verdicts = {line["verdict"] for line in lines.values()}
     worst = next((each for each in (REJECT, UNDECIDED) if each in verdicts), ACCEPT)
     return {"verdict": worst, "criteria": lines}

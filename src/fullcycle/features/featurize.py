@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import read_table, write_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROLES = ("id", "time", "label", "known_at")
 

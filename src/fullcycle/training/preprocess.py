@@ -33,7 +33,11 @@ def dense(features: pd.DataFrame, knots: int, min_category_rows: int) -> ColumnT
     )
     return ColumnTransformer(
         [
-            ("numbers", make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), spline), numeric),
+            (
+                "numbers",
+                make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), spline),
+                numeric,
+            ),
             ("gaps", MissingIndicator(error_on_new=False), numeric),
             ("categories", one_hot, categorical),
         ]

@@ -54,7 +54,9 @@ def main(*, candidates: Path, validation: Path, champion: Path, report: Path) ->
     bins = params.read("evaluate.bins")
     identity, label = params.read("problem.id"), params.read("problem.label")
     rows = read_table(validation, columns=[identity, label])
-    complexity = {path.parent.name: read_json(path)["complexity"] for path in sorted(candidates.glob("*/manifest.json"))}
+    complexity = {
+        path.parent.name: read_json(path)["complexity"] for path in sorted(candidates.glob("*/manifest.json"))
+    }
     table = {}
     for name in complexity:
         answers = read_table(candidates / name / PREDICTIONS)

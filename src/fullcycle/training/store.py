@@ -53,7 +53,9 @@ def load(folder: Path) -> Pipeline:
     content = folder.joinpath(PIPELINE).read_bytes()
     expected = read_json(folder / MANIFEST)["files"][PIPELINE]
     if sha256(content) != expected:
-        raise Refusal(f"{folder / PIPELINE}: SHA-256 {sha256(content)} is not {expected}, as its manifest says")
+        raise Refusal(
+            f"{folder / PIPELINE}: SHA-256 {sha256(content)} is not {expected}, as its manifest says"
+        )
     foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
     if foreign:
         raise Refusal(f"{folder / PIPELINE} names the type {foreign[0]}; trusted are {', '.join(TRUSTED)}")
@@ -80,7 +82,7 @@ def _numbered(node: Any, seen: dict[int, int], numbers: count[int], names: dict[
         return [_numbered(item, seen, numbers, names) for item in node]
     if not isinstance(node, dict):
         return node
-    result = {}
+    result: dict[str, Any] = {}
     for key, value in node.items():
         if key == "__id__":
             if value not in seen:

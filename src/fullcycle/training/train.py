@@ -1,4 +1,4 @@
-"""Stage `train@<candidate>`: fit one candidate on the training rows, and let it answer the validation rows."""
+"""Stage `train@<candidate>`: fit one on the training rows, and let it answer the validation rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parted(rows: pd.DataFrame, roles: dict[str, str]) -> tuple[pd.DataFrame, pd.
     features = rows.drop(columns=list(roles.values()))
     if features.empty:
         raise Refusal(f"train: {len(rows)} rows with {features.shape[1]} features: nothing to learn from")
-    if label.nunique() != 2:  # noqa: PLR2004  binary
+    if label.nunique() != 2:
         raise Refusal(f"train: the label {roles['label']} has {label.nunique()} class(es); the rule is two")
     return features, label
 
