@@ -1,0 +1,165 @@
+"""Offline, online and distributed agree with a reading of the definition in plain Python."""
+
+import math
+import statistics
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fullcycle.features.offline import compute
+from fullcycle.features.rolling import Events, duration, latest, rolling, since
+
+START = datetime(2024, 3, 10, 5, tzinfo=UTC)
+EVENTS = Events(
+    "events",
+    id="id",
+    keys=["k", "n"],
+    values={"v": ("t1", "t2"), "w": "t2", "flag": ("t2",)},
+    planned=["slot"],
+)
+TESTS = {
+    ">=": lambda v, c: v >= c,
+    "<": lambda v, c: v < c,
+    "==": lambda v, c: v == c,
+}
+
+
+def brute(row, events, feature, horizon):
+    """The feature of one row straight from the definition; events in order of delivery, None as null."""
+    decision = row["time"] - timedelta(microseconds=duration(horizon))
+
+    def windowed(end):
+        begin, seen, inside = end - timedelta(microseconds=feature.window), set(), []
+        for event in events:
+            known = event[feature.known_at]
+            value = 0.0 if feature.value is None else event[feature.value]
+            if known is None or value is None or event["id"] in seen:
+                continue
+            seen.add(event["id"])
+            if feature.condition:
+                value = TESTS[feature.condition[0]](value, feature.condition[1])
+            keys = [(row[ours], event[theirs]) for ours, theirs in feature.by]
+            if all(a is not None and a == b for a, b in keys) and begin <= known < end:
+                inside.append((known, event["id"], float(value)))
+        return sorted(inside)
+
+    inside = windowed(decision)
+    values = [value for _, _, value in inside]
+    if feature.stat in ("count", "sum"):
+        return len(values) if feature.stat == "count" else math.fsum(values)
+    if feature.stat == "change":
+        before = windowed(decision - timedelta(microseconds=feature.over))
+        return values[-1] - before[-1][2] if values and before else math.nan
+    if not values or (feature.stat == "std" and len(values) < 2):
+        return math.nan
+    if feature.stat == "quantile":
+        ordered, at = sorted(values), feature.q * (len(values) - 1)
+        low, high = ordered[math.floor(at)], ordered[math.ceil(at)]
+        return low + (high - low) * (at - math.floor(at))
+    return {
+        "mean": lambda: math.fsum(values) / len(values),
+        "share": lambda: math.fsum(values) / len(values),
+        "min": lambda: min(values),
+        "max": lambda: max(values),
+        "last": lambda: values[-1],
+        "std": lambda: statistics.stdev(values),
+        "since": lambda: (decision - inside[-1][0]).total_seconds() / 60,
+    }[feature.stat]()
+
+
+def times(values):
+    """Times as a UTC column, None as null."""
+    return pd.Series(pd.to_datetime(values, utc=True)).astype("datetime64[us, UTC]")
+
+
+def frame(records):
+    """Events or rows as a frame with the types of real tables."""
+    kinds = {"id": "int64", "k": "str", "n": "Int64", "v": "float64", "w": "float64", "flag": "boolean"}
+    columns = {}
+    for name in ("id", "k", "n", "v", "w", "flag", "t1", "t2", "slot", "time"):
+        if records and name not in records[0]:
+            continue
+        values = [record[name] for record in records]
+        columns[name] = pd.Series(values, dtype=kinds[name]) if name in kinds else times(values)
+    return pd.DataFrame(columns)
+
+
+MINUTES = st.integers(0, 90).map(lambda m: START + timedelta(minutes=m))
+NUMBERS = st.one_of(
+    st.integers(-60, 300).map(float),
+    st.floats(-1e6, 1e6, allow_nan=False),
+    st.sampled_from([0.1, 0.2, 0.3, 1e9 + 0.25, -0.0]),
+)
+KEYS = {"k": st.sampled_from(["a", "b", "ü", None]), "n": st.sampled_from([1, 2, None])}
+
+
+@st.composite
+def deliveries(draw, size=25):
+    """Events in any order: ties, gaps, nulls, the same id again (complete or corrected)."""
+    event = st.fixed_dictionaries(
+        {
+            "id": st.integers(0, 15),
+            **KEYS,
+            "v": st.none() | NUMBERS,
+            "w": st.none() | NUMBERS,
+            "flag": st.none() | st.booleans(),
+            "t1": st.none() | MINUTES,
+            "t2": st.none() | MINUTES,
+            "slot": MINUTES,
+        }
+    )
+    return draw(st.lists(event, max_size=size))
+
+
+ROWS = st.lists(st.fixed_dictionaries({"time": MINUTES, **KEYS}), max_size=12)
+BYS = st.sampled_from(["k", "n", ["k", "n"], [], {"k": "k"}])
+WINDOWS = st.sampled_from(["1min", "7min", "30min", "2h", "3d"])
+
+
+@st.composite
+def definitions(draw):
+    """One to six definitions of every kind."""
+    found = []
+    for i in range(draw(st.integers(1, 6))):
+        by, window, name = draw(BYS), draw(WINDOWS), f"f{i}"
+        kind = draw(st.sampled_from(["value", "value", "count", "share", "latest", "change", "since"]))
+        if kind == "value":
+            stat = draw(st.sampled_from(["mean", "sum", "count", "min", "max", "last", "std", "quantile"]))
+            q = draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])) if stat == "quantile" else None
+            value, at = draw(st.sampled_from([("v", "t1"), ("v", "t2"), ("w", "t2"), ("flag", "t2")]))
+            found.append(rolling(value, by, window, stat, at, name, table=EVENTS, q=q))
+        elif kind == "count":
+            at = draw(st.sampled_from(["t1", "t2", "slot"]))
+            found.append(rolling(None, by, window, "count", at, name, table=EVENTS))
+        elif kind == "share":
+            value = draw(st.sampled_from(["flag", "w >= 15", "w < 0.3", "w == 0"]))
+            found.append(rolling(value, by, window, "share", "t2", name, table=EVENTS))
+        elif kind == "since":
+            found.append(since(by, draw(st.sampled_from(["t1", "t2", "slot"])), EVENTS, window, name))
+        else:
+            over = draw(st.sampled_from(["5min", "1h"])) if kind == "change" else None
+            found.append(latest("v", by, "t1", EVENTS, window, name, change_over=over))
+    return found
+
+
+def same(got, wanted, feature, row):
+    """Counts exactly, other statistics to 1e-9 of the largest number that went into them."""
+    where = f"{feature} at {row}: got {got}, the definition says {wanted}"
+    if feature.stat in ("count", "last", "min", "max", "since", "change"):
+        assert got == wanted or (math.isnan(got) and math.isnan(wanted)), where
+    else:
+        assert got == pytest.approx(wanted, rel=1e-9, abs=3e-9, nan_ok=True), where
+
+
+@given(deliveries(), ROWS, definitions(), st.sampled_from(["0min", "5min", "1h"]))
+@settings(max_examples=250, deadline=None)
+def test_offline_is_the_definition(events, rows, features, horizon):
+    """The vectorised executor gives what reading the definition event by event gives."""
+    got = compute(frame(rows), {"events": frame(events)}, features, horizon)
+    assert list(got.columns) == [f.name for f in features]
+    for i, row in enumerate(rows):
+        for feature in features:
+            same(got[feature.name].iloc[i], brute(row, events, feature, horizon), feature, row)
