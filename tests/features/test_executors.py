@@ -1,5 +1,6 @@
 """Offline, online and distributed agree with a reading of the definition in plain Python."""
 
+import json
 import math
 import statistics
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullcycle.features.offline import compute
+from fullcycle.features.online import Online
 from fullcycle.features.rolling import Events, duration, latest, rolling, since
 
 START = datetime(2024, 3, 10, 5, tzinfo=UTC)
@@ -163,3 +165,47 @@ def test_offline_is_the_definition(events, rows, features, horizon):
     for i, row in enumerate(rows):
         for feature in features:
             same(got[feature.name].iloc[i], brute(row, events, feature, horizon), feature, row)
+
+
+def identical(got, wanted, feature, row):
+    """Equal to the last bit, and counts are whole numbers in both."""
+    where = f"{feature} at {row}: online {got}, offline {wanted}"
+    assert got == wanted or (math.isnan(got) and math.isnan(wanted)), where
+    assert (type(got) is int) == (feature.stat == "count"), where
+
+
+@given(deliveries(), ROWS, definitions(), st.sampled_from(["0min", "5min", "1h"]), st.integers(0, 30))
+@settings(max_examples=250, deadline=None)
+def test_online_equals_offline_to_the_last_bit(events, rows, features, horizon, pause):
+    """Events in any order, twice or partial, and a state saved between two of them, change no digit."""
+    online = Online(features, horizon, lateness="2h")
+    for i, event in enumerate(events):
+        if i == pause:
+            saved = json.loads(json.dumps(online.state()))
+            online = Online(features, horizon, lateness="2h")
+            online.restore(saved)
+        online.observe("events", event)
+    wanted = compute(frame(rows), {"events": frame(events)}, features, horizon)
+    for i, row in enumerate(rows):
+        got = online.features(row)
+        assert list(got) == [f.name for f in features]
+        for feature in features:
+            identical(got[feature.name], wanted[feature.name].iloc[i], feature, row)
+
+
+@given(deliveries(size=60), ROWS, definitions(), st.sampled_from(["0min", "5min", "1h"]))
+@settings(max_examples=150, deadline=None)
+def test_online_equals_offline_while_it_forgets(events, rows, features, horizon):
+    """A stream in order of time, swept after every event, answers each request as offline does."""
+    events = [{**e, "id": i, "t2": e["t1"], "slot": e["t1"] or START} for i, e in enumerate(events)]
+    events = sorted((e for e in events if e["t1"]), key=lambda e: e["t1"])
+    wanted = compute(frame(rows), {"events": frame(events)}, features, horizon)
+    online, position = Online(features, horizon), 0
+    for i, row in sorted(enumerate(rows), key=lambda pair: pair[1]["time"]):
+        while position < len(events) and events[position]["t1"] <= row["time"]:
+            online.observe("events", events[position])
+            online.forget()
+            position += 1
+        got = online.features(row)
+        for feature in features:
+            identical(got[feature.name], wanted[feature.name].iloc[i], feature, row)
