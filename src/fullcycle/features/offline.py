@@ -67,7 +67,9 @@ def compute(
         coded = codes(rows, tables[name], by)
         for known_at, group in groupby(same_key, key=lambda f: f.known_at):
             batch = list(group)
-            past = history.setdefault((name, known_at), _History(tables[name], batch[0], decision[row_order]))
+            if (name, known_at) not in history:
+                history[name, known_at] = _History(tables[name], batch[0], decision[row_order])
+            past = history[name, known_at]
             _grouped(past, coded, row_order, batch, out)
     return pd.DataFrame({f.name: out[f.name] for f in features}, index=rows.index, copy=False)
 

@@ -1,9 +1,9 @@
 """The executor for a service: one event or one request at a time, the same numbers as `offline`.
 
-An event goes into every stream that reads its table (`fullcycle.features.streams`): in order of time it is
-appended; late, it is inserted and moves the newer events of its key. A request searches. ``min``, ``max`` and
-``quantile`` look at every event of their window, so keep those windows short; the rest costs the same for any.
-Pandas is not imported.
+An event goes into every stream that reads its table (`fullcycle.features.streams`): in order of time it
+is appended; late, it is inserted and moves the newer events of its key. A request searches. ``min``, ``max``
+and ``quantile`` look at every event of their window, so keep those windows short; the rest costs the same for
+any. Pandas is not imported. Ids and keys are plain strings or integers, as JSON has them.
 
 Memory is bounded by time, not by the length of the run. The clock is the newest time at which something
 became known (planned times do not move it); what no window of a request at ``clock - lateness`` or later
@@ -18,7 +18,6 @@ from typing import Any
 
 from fullcycle.features.rolling import Events, Feature, duration, feature_set
 from fullcycle.features.streams import (
-    STATISTIC,
     Key,
     Number,
     Stream,
@@ -71,7 +70,11 @@ class Online:
         self._streams: dict[str, list[Stream]] = {}
         for bit, group in enumerate(grouped.values()):
             self._streams.setdefault(group[0].table.name, []).append(Stream(group, 1 << bit, slack))
+        self._all = [s for streams in self._streams.values() for s in streams]
+        self._empty: dict[str, Number] = {f.name: 0 for f in self._features if f.stat == "count"}
+        self._empty |= {f.name: 0.0 for f in self._features if f.stat == "sum"}
         self._tables: dict[str, Events] = {f.table.name: f.table for f in self._features}
+        self._columns = {t: list(dict.fromkeys(s.known_at for s in ss)) for t, ss in self._streams.items()}
         self._keep = {table: max(s.keep for s in streams) for table, streams in self._streams.items()}
         self._seen: dict[str, dict[Any, list[int]]] = {table: {} for table in self._streams}
         self._arrivals = dict.fromkeys(self._streams, 0)
@@ -95,9 +98,7 @@ class Online:
         schema, streams = self._tables[table], self._streams[table]
         try:
             name = event[schema.id]
-            known = {s.known_at: None for s in streams}
-            for column in known:
-                known[column] = microseconds(event[column])
+            known = {column: microseconds(event[column]) for column in self._columns[table]}
             taken = self._take(streams, event, known, name, self._seen[table].get(name))
         except KeyError as missing:
             raise ValueError(f"an event of table {table!r} lacks column {missing}") from None
@@ -149,11 +150,11 @@ class Online:
 
     def forget(self) -> None:
         """Drop all that is too old at once; `observe` does so by itself, a part now and then."""
-        for table, streams in self._streams.items():
+        for table in self._streams:
             self._forget(table)
-            for stream in streams:
-                if self._clock is not None:
-                    stream.sweep(self._clock)
+        if self._clock is not None:
+            for stream in self._all:
+                stream.sweep(self._clock)
 
     def _forget(self, table: str) -> None:
         self._arrivals[table] = 0
@@ -177,29 +178,23 @@ class Online:
             raise ValueError(f"the request lies {late} before the newest event: raise lateness to answer it")
         decision = time - self._horizon
         out: dict[str, Number] = dict.fromkeys((f.name for f in self._features), math.nan)
-        for streams in self._streams.values():
-            for s in streams:
-                try:
-                    held = s.keys.get(key_of(row, s.row_columns))
-                except KeyError as missing:
-                    raise ValueError(f"the request lacks field {missing}") from None
-                end = 0 if held is None else bisect_left(held.times, decision, held.start)
-                for f in s.features:
-                    if held is None:
-                        begin = 0
-                    else:
-                        begin = bisect_left(held.times, decision - f.window, held.start, end)
-                    if begin < end and held is not None:
-                        out[f.name] = STATISTIC[f.stat](held, begin, end, f, decision)
-                    elif f.stat == "count":
-                        out[f.name] = 0
-                    elif f.stat == "sum":
-                        out[f.name] = 0.0
+        out.update(self._empty)
+        for s in self._all:
+            try:
+                held = s.keys.get(key_of(row, s.row_columns))
+            except KeyError as missing:
+                raise ValueError(f"the request lacks field {missing}") from None
+            if held is not None:
+                times, start = held.times, held.start
+                end = bisect_left(times, decision, start)
+                for f, statistic in s.plan:
+                    begin = bisect_left(times, decision - f.window, start, end)
+                    if begin < end:
+                        out[f.name] = statistic(held, begin, end, f, decision)
         return out
 
     def state(self) -> dict[str, Any]:
         """All it holds, as plain data for JSON."""
-        streams = [s for group in self._streams.values() for s in group]
         return {
             "format": _FORMAT,
             "definition": self._definition(),
@@ -207,7 +202,7 @@ class Online:
             "seen": {t: [[k, *v] for k, v in seen.items()] for t, seen in self._seen.items()},
             "streams": [
                 [[k, h.times[h.start :], h.ids[h.start :], h.values[h.start :]] for k, h in s.keys.items()]
-                for s in streams
+                for s in self._all
             ],
         }
 
@@ -221,8 +216,7 @@ class Online:
             raise ValueError("the state was saved with other definitions: replay the events instead")
         self._clock = state["clock"]
         self._seen = {t: {name: [m, n] for name, m, n in seen} for t, seen in state["seen"].items()}
-        streams = [s for group in self._streams.values() for s in group]
-        for stream, saved in zip(streams, state["streams"], strict=True):
+        for stream, saved in zip(self._all, state["streams"], strict=True):
             stream.keys = {}
             for key, *events in saved:
                 held = stream.keys[tuple(key)] = Key()

@@ -1,8 +1,9 @@
 """What a service holds of past events: per stream and key, sorted, with prefix sums of exact integers.
 
-A stream is the events of one (table, keys, known_at, value); the features over it share its lists. A window is
-found by binary search and nothing is taken away, so requests may come in any order.
+A stream is the events of one (table, keys, known_at, value); the features over it share its lists. A window
+is found by binary search and nothing is taken away, so requests may come in any order.
 """
+# ruff: noqa: ARG001, ARG005 (every statistic takes the same arguments)
 
 import math
 from bisect import bisect_left
@@ -40,6 +41,7 @@ class Key:
     __slots__ = ("ids", "squares", "start", "sums", "times", "values")
 
     def __init__(self) -> None:
+        """Hold nothing yet."""
         self.times: list[int] = []
         self.ids: list[Any] = []
         self.values: list[Number] = []
@@ -48,6 +50,7 @@ class Key:
         self.start = 0  # events before this position are dropped
 
     def add(self, time: int, name: Any, value: Number) -> None:
+        """Take an event; an append if it is the newest."""
         at = len(self.times)
         while at > self.start and (time, name) < (self.times[at - 1], self.ids[at - 1]):
             at -= 1
@@ -79,6 +82,7 @@ class Stream:
     """Events of one (table, keys, known_at, value), and the features that read them."""
 
     def __init__(self, features: list[Feature], bit: int, slack: int) -> None:
+        """Read what the features have in common; ``bit`` marks the stream among those of its table."""
         first = features[0]
         self.features, self.bit = features, bit
         self.known_at, self.value = first.known_at, first.value
@@ -87,6 +91,7 @@ class Stream:
         self.test = first.condition and (_COMPARE[first.condition[0]], first.condition[1])
         self.shares = any(f.stat == "share" for f in features)
         self.keep = max(f.lookback for f in features) + slack
+        self.plan = [(f, _STATISTIC[f.stat]) for f in features]
         self.keys: dict[Any, Key] = {}
         self.since_sweep = 0
 
@@ -146,7 +151,7 @@ def _quantile(h: Key, i: int, j: int, f: Feature, *_: Any) -> float:
     return low + (high - low) * (at - below)
 
 
-STATISTIC: dict[str, Any] = {
+_STATISTIC: dict[str, Any] = {
     "count": lambda h, i, j, *_: j - i,
     "sum": lambda h, i, j, *_: float(h.sums[j] - h.sums[i]) / SCALE,
     "mean": _mean,
