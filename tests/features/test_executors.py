@@ -3,13 +3,17 @@
 import json
 import math
 import statistics
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fullcycle.features.distributed import compute_distributed
 from fullcycle.features.offline import compute
 from fullcycle.features.online import Online
 from fullcycle.features.rolling import Events, duration, latest, rolling, since
@@ -209,3 +213,100 @@ def test_online_equals_offline_while_it_forgets(events, rows, features, horizon)
         got = online.features(row)
         for feature in features:
             identical(got[feature.name], wanted[feature.name].iloc[i], feature, row)
+
+
+def partitions(table, column, size, folder, name):
+    """The table as Parquet files, cut by time; the order within a file is kept."""
+    paths = []
+    parts = table[column].dt.floor(size)
+    for i, part in enumerate([*sorted(parts.dropna().unique()), None]):
+        chosen = table[parts.isna() if part is None else parts == part]
+        paths.append(Path(folder) / f"{name}-{i}.parquet")
+        chosen.to_parquet(paths[-1])
+    return paths
+
+
+def in_partitions(events, rows, features, horizon, size="20min", **where):
+    """Distributed and offline results of the same tables, events in the order of their files."""
+    with tempfile.TemporaryDirectory() as folder:
+        event_files = partitions(events, "t1", size, folder, "events")
+        row_files = partitions(rows, "time", size, folder, "rows")
+        files = compute_distributed(
+            row_files, {"events": event_files}, features, horizon, Path(folder) / "out", **where
+        )
+        got = pd.concat([pd.read_parquet(file) for file in files])
+        delivered = pd.concat([pd.read_parquet(file) for file in event_files], ignore_index=True)
+    wanted = compute(rows, {"events": delivered}, features, horizon)
+    return got.loc[wanted.index], wanted
+
+
+@given(deliveries(), ROWS, definitions(), st.sampled_from(["0min", "5min", "1h"]))
+@settings(max_examples=60, deadline=None)
+def test_distributed_equals_offline_to_the_last_bit(events, rows, features, horizon):
+    """Partitions with their look-back, repeated ids across them included, give offline's rows."""
+    got, wanted = in_partitions(frame(events), frame(rows), features, horizon, scheduler="synchronous")
+    pd.testing.assert_frame_equal(got, wanted, check_exact=True, check_freq=False, check_index_type=False)
+
+
+def many(keys, events=20_000, rows=3_000):
+    """A large random table over many keys; floats of all sizes, times with ties."""
+    rng = np.random.default_rng(7)
+    t1 = pd.Timestamp(START) + pd.to_timedelta(np.sort(rng.integers(0, 5_000, events)), unit="min")
+    table = pd.DataFrame(
+        {
+            "id": rng.permutation(events),
+            "k": rng.integers(0, keys, events).astype(str),
+            "n": rng.integers(0, 3, events),
+            "v": rng.normal(10, 60, events),
+            "w": np.round(rng.normal(10, 60, events)),
+            "flag": rng.random(events) < 0.2,
+            "t1": t1,
+            "t2": t1 + pd.to_timedelta(rng.integers(0, 300, events), unit="min"),
+            "slot": t1,
+        }
+    )
+    asked = table.sample(rows, random_state=1)[["k", "n"]].reset_index(drop=True)
+    asked["time"] = pd.Timestamp(START) + pd.to_timedelta(rng.integers(0, 5_400, rows), unit="min")
+    return table, asked
+
+
+EVERY_STATISTIC = [
+    *(
+        rolling(v, by, "6h", stat, "t2", f"{v}_{stat}_{len(by)}", table=EVENTS)
+        for v in ("v", "w")
+        for by in (["k"], ["k", "n"])
+        for stat in ("mean", "sum", "count", "min", "max", "last", "std")
+    ),
+    rolling("v", "k", "3d", "quantile", "t2", table=EVENTS, q=0.3),
+    rolling("w >= 15", "k", "1d", "share", "t2", table=EVENTS),
+    latest("v", "k", "t1", EVENTS, "1d", change_over="3h"),
+    since(["k", "n"], "t1", EVENTS, "2d"),
+]
+
+
+@pytest.mark.parametrize("keys", [1, 10_000])
+def test_all_executors_agree_on_one_key_and_on_ten_thousand(keys):
+    """Twenty thousand events, every statistic: offline is the definition, the others are offline."""
+    events, rows = many(keys)
+    horizon, sample = "2h", range(0, len(rows), 100)
+    got, wanted = in_partitions(events, rows, EVERY_STATISTIC, horizon, scheduler="threads", size="24h")
+    pd.testing.assert_frame_equal(got, wanted, check_exact=True)
+    online = Online(EVERY_STATISTIC, horizon, lateness="5d")
+    records = events.to_dict("records")
+    for event in records:
+        online.observe("events", event)
+    asked = rows.to_dict("records")
+    for i in sample:
+        answer = online.features(asked[i])
+        near = [e for e in records if e["k"] == asked[i]["k"]]
+        for feature in EVERY_STATISTIC:
+            identical(answer[feature.name], wanted[feature.name].iloc[i], feature, asked[i])
+            same(answer[feature.name], brute(asked[i], near, feature, horizon), feature, asked[i])
+
+
+@pytest.mark.slow
+def test_a_local_cluster_of_processes_gives_the_same():
+    """Two worker processes over their own scheduler write offline's rows."""
+    events, rows = many(100)
+    got, wanted = in_partitions(events, rows, EVERY_STATISTIC, "2h", scheduler=None, size="24h")
+    pd.testing.assert_frame_equal(got, wanted, check_exact=True)
