@@ -1,1 +1,1 @@
-"""From clean tables to features that were true at the moment of asking."""
+"""Point-in-time features: one list of definitions, read offline, online and distributed."""
