@@ -1,89 +1,183 @@
 """From tables to one row per flight: what is known `horizon` before departure, and the label.
 
-Times are UTC. What a flight will be like (carrier, route, aircraft, schedule) is public long before;
-weather counts only if it was observed before the moment of asking. The label `late` is an arrival 15
-minutes late or more; a flight that never arrived has none.
+Times are UTC. What a flight will be like (carrier, route, aircraft, schedule) is public long before. All
+else is an event with the moment at which it became known, and `FEATURES` says what is made of it. The
+label `late` is an arrival 15 minutes late or more; a flight that never arrived has none.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
+from flights.times import HOME_ZONE, with_times
+from fullcycle.features.offline import compute
+from fullcycle.features.rolling import Events, feature_set, latest, rolling, since
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fullcycle.features.rolling import Feature
+
+    Executor = Callable[..., pd.DataFrame]
+
 LATE_MINUTES = 15
-HOME_ZONE = "America/New_York"
-# Destinations that airports.csv lacks: Puerto Rico and the Virgin Islands.
-OTHER_ZONES = dict.fromkeys(["SJU", "BQN", "PSE", "STT"], "America/Puerto_Rico")
-WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
-WEATHER_MAX_AGE = pd.Timedelta("6h")
+
+FLIGHTS = Events(
+    "flights",
+    id="flight_id",
+    keys=["origin", "dest", "carrier", "flight", "tailnum"],
+    values={
+        "dep_delay": "departed",
+        "distance": "departed",
+        "cancelled": "settled",
+        "arr_delay": "arrived",
+        "late": "arrived",
+        "made_up": "arrived",
+    },
+    # `slot` is the scheduled departure less the horizon, so a window of one hour counts the departures
+    # scheduled in the hour before the row's own. The timetable is public months ahead.
+    planned=["time", "slot"],
+)
+WEATHER = Events(
+    "weather",
+    id="reading",
+    keys=["origin"],
+    values=dict.fromkeys(
+        ["temp", "dewp", "humid", "wind_speed", "wind_north", "wind_east", "wind_gust", "precip", "pressure",
+         "visib"], "time_hour"
+    ),
+)  # fmt: skip
 
 
-def build(tables: dict[str, pd.DataFrame], horizon: pd.Timedelta) -> pd.DataFrame:
+def _delay(by: str | list[str], window: str, stat: str = "mean", q: float | None = None) -> Feature:
+    return rolling("dep_delay", by, window, stat, "departed", table=FLIGHTS, q=q)
+
+
+def _late(by: str | list[str], window: str) -> Feature:
+    return rolling("late", by, window, "share", "arrived", table=FLIGHTS)
+
+
+def _count(by: str | list[str] | dict[str, str], window: str, known_at: str, name: str) -> Feature:
+    return rolling(None, by, window, "count", known_at, name, table=FLIGHTS)
+
+
+GROUPS = {
+    # Delays of the last hours: the airport, the carrier there, the carrier anywhere, the destination.
+    "recent delays": [
+        _delay("origin", "90min"),
+        _delay("origin", "4h"),
+        _delay("origin", "4h", "std"),
+        _delay("origin", "2h", "quantile", 0.9),
+        _delay(["origin", "carrier"], "3h"),
+        _delay(["origin", "carrier"], "12h"),
+        _delay("carrier", "3h"),
+        _delay("dest", "6h"),
+        _delay("dest", "24h"),
+        _delay([], "60min"),
+        rolling("arr_delay", [], "3h", "mean", "arrived", table=FLIGHTS),
+        rolling("arr_delay", "dest", "6h", "mean", "arrived", table=FLIGHTS),
+        rolling("arr_delay", "origin", "2h", "mean", "arrived", table=FLIGHTS),
+        rolling("arr_delay", ["origin", "carrier"], "6h", "mean", "arrived", table=FLIGHTS),
+        rolling("made_up", [], "6h", "mean", "arrived", table=FLIGHTS),
+    ],
+    "cancellations": [
+        rolling("cancelled", "origin", "6h", "share", "settled", table=FLIGHTS),
+        rolling("cancelled", "carrier", "12h", "share", "settled", table=FLIGHTS),
+        rolling("cancelled", "dest", "12h", "share", "settled", table=FLIGHTS),
+    ],
+    # Flights due to have left by now, less those that have: who waits on the ground.
+    "congestion": [
+        _count("origin", "60min", "slot", "departures_hour_before"),
+        _count(["origin", "carrier"], "60min", "slot", "own_departures_hour_before"),
+        _count("origin", "3h", "time", "due_3h"),
+        _count("origin", "3h", "departed", "departed_3h"),
+        _count(["origin", "carrier"], "6h", "time", "own_due_6h"),
+        _count(["origin", "carrier"], "6h", "departed", "own_departed_6h"),
+    ],
+    # Habits: how often it was late over days and weeks.
+    "lateness": [
+        _late("origin", "24h"),
+        _late("carrier", "7d"),
+        _late("carrier", "28d"),
+        _late(["carrier", "flight"], "14d"),
+        _late(["carrier", "flight"], "60d"),
+        _late(["origin", "dest"], "28d"),
+        _late(["origin", "dest", "carrier"], "60d"),
+        _late("tailnum", "28d"),
+        _late([], "7d"),
+        rolling("arr_delay", ["carrier", "flight"], "28d", "mean", "arrived", table=FLIGHTS),
+        rolling("arr_delay", ["carrier", "flight"], "28d", "quantile", "arrived", table=FLIGHTS, q=0.5),
+        rolling("made_up", ["origin", "dest", "carrier"], "28d", "mean", "arrived", table=FLIGHTS),
+        _count(["carrier", "flight"], "28d", "arrived", "flight_arrivals_28d"),
+    ],
+    "aircraft": [
+        latest("dep_delay", "tailnum", "departed", FLIGHTS, "24h", "previous_dep_delay"),
+        latest("distance", "tailnum", "departed", FLIGHTS, "24h", "previous_distance"),
+        since("tailnum", "departed", FLIGHTS, "3d", "minutes_since_departure"),
+        latest("arr_delay", "tailnum", "arrived", FLIGHTS, "24h", "previous_arr_delay"),
+        since("tailnum", "arrived", FLIGHTS, "3d", "minutes_since_arrival"),
+    ],
+    "weather": [
+        *(latest(value, "origin", "time_hour", WEATHER, "6h", value) for value in WEATHER.known_from),
+        *(
+            latest(value, "origin", "time_hour", WEATHER, "6h", change_over="3h")
+            for value in ("temp", "pressure", "visib", "wind_speed")
+        ),
+        rolling("precip", "origin", "6h", "sum", "time_hour", table=WEATHER),
+        rolling("visib", "origin", "6h", "min", "time_hour", table=WEATHER),
+    ],
+}
+FEATURES = feature_set(feature for group in GROUPS.values() for feature in group)
+
+
+def build(
+    tables: dict[str, pd.DataFrame], horizon: pd.Timedelta, execute: Executor = compute
+) -> pd.DataFrame:
     """One row per flight with its id, time, label, moment at which the label is known, and features.
 
     Args:
         tables: clean tables by name, as `flights.schema.TABLES` describes them.
         horizon: how long before scheduled departure the question is asked.
+        execute: what computes `FEATURES`: `offline.compute`, or the same on a cluster.
     """
+    events = histories(tables, horizon)
+    rows = statics(events["flights"], tables["planes"])
+    rolled = execute(rows, events, FEATURES, horizon.to_pytimedelta())
+    return pd.concat([rows.drop(columns="tailnum"), rolled.astype("float64")], axis=1)
+
+
+def histories(tables: dict[str, pd.DataFrame], horizon: pd.Timedelta) -> dict[str, pd.DataFrame]:
+    """The event tables that `FEATURES` reads, each value beside the moment at which it became known."""
     flights = with_times(tables["flights"], tables["airports"])
-    rows = pd.concat([identity(flights), schedule(flights)], axis=1)
-    rows = rows.merge(aircraft(tables["planes"]), on="tailnum", how="left", validate="m:1")
-    rows["plane_age"] = rows["time"].dt.year - rows.pop("built")
-    return weather_before(rows.drop(columns="tailnum"), tables["weather"], horizon)
-
-
-def with_times(flights: pd.DataFrame, airports: pd.DataFrame) -> pd.DataFrame:
-    """Flights with their scheduled and actual moments in UTC (`NaT` where it never happened)."""
-    departs = flights["time_hour"] + pd.to_timedelta(flights["minute"], unit="min")
-    arrives = scheduled_arrival(flights, departs, airports)
-    return flights.assign(
-        time=departs,
-        arrives=arrives,
-        departed=departs + pd.to_timedelta(flights["dep_delay"], unit="min"),
-        arrived=arrives + pd.to_timedelta(flights["arr_delay"], unit="min"),
+    never = flights["arr_delay"].isna()
+    flights = flights.assign(
+        slot=flights["time"] - horizon,
+        cancelled=flights["departed"].isna().astype("float64"),
+        late=(flights["arr_delay"] >= LATE_MINUTES).astype("float64").mask(never),
+        made_up=flights["dep_delay"] - flights["arr_delay"],
     )
-
-
-def scheduled_arrival(
-    flights: pd.DataFrame, departs: pd.Series[pd.Timestamp], airports: pd.DataFrame
-) -> pd.Series[pd.Timestamp]:
-    """The scheduled arrival in UTC, from a local time of day at the destination without a date.
-
-    It is the first moment after departure at which the clock there shows that time.
-    """
-    zones = flights["dest"].map(airports.set_index("faa")["tzone"].to_dict() | OTHER_ZONES).fillna(HOME_ZONE)
-    clock = pd.to_timedelta(
-        flights["sched_arr_time"] // 100 * 60 + flights["sched_arr_time"] % 100, unit="min"
+    weather = tables["weather"]
+    radians = np.deg2rad(weather["wind_dir"])
+    weather = weather.assign(
+        reading=weather["origin"] + weather["time_hour"].dt.strftime("%Y%m%dT%H"),
+        wind_north=weather["wind_speed"] * np.cos(radians),
+        wind_east=weather["wind_speed"] * np.sin(radians),
     )
-    arrives = pd.Series(pd.NaT, index=flights.index, dtype=departs.dtype)
-    for zone, group in departs.groupby(zones):
-        local = group.dt.tz_convert(zone)
-        offset = local.dt.tz_localize(None) - group.dt.tz_localize(None)
-        wait = clock.loc[group.index] - offset - (group - group.dt.floor("D"))
-        arrives.loc[group.index] = group + (wait - wait.dt.floor("D"))
-    return arrives
+    return {"flights": flights, "weather": weather}
 
 
-def identity(flights: pd.DataFrame) -> pd.DataFrame:
-    """Id, time, label and the moment at which the label is known."""
-    flight = flights["carrier"] + flights["flight"].astype("str") + "-" + flights["origin"]
-    return pd.DataFrame(
-        {
-            "flight_id": flight + "-" + flights["time"].dt.strftime("%Y%m%dT%H%M"),
-            "time": flights["time"],
-            "late": (flights["arr_delay"] >= LATE_MINUTES)
-            .astype("float64")
-            .where(flights["arr_delay"].notna()),
-            "label_known_at": flights["arrived"],
-        }
-    )
-
-
-def schedule(flights: pd.DataFrame) -> pd.DataFrame:
-    """What the timetable says."""
+def statics(flights: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:
+    """Id, time, label, and what the timetable and the aircraft register say long before."""
     local = flights["time"].dt.tz_convert(HOME_ZONE)
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
+            "flight_id": flights["flight_id"],
+            "time": flights["time"],
+            "late": flights["late"],
+            "label_known_at": flights["arrived"],
             "carrier": flights["carrier"],
             "origin": flights["origin"],
             "dest": flights["dest"],
@@ -95,26 +189,11 @@ def schedule(flights: pd.DataFrame) -> pd.DataFrame:
             "block_minutes": (flights["arrives"] - flights["time"]).dt.total_seconds() / 60,
         }
     )
-
-
-def aircraft(planes: pd.DataFrame) -> pd.DataFrame:
-    """What the register says of an aircraft."""
-    return planes.rename(columns={"year": "built"})[["tailnum", "built", "manufacturer", "engine", "seats"]]
-
-
-def weather_before(rows: pd.DataFrame, weather: pd.DataFrame, horizon: pd.Timedelta) -> pd.DataFrame:
-    """Rows with the newest weather at their origin observed before `time - horizon`."""
-    asked = rows.assign(asked=rows["time"] - horizon).sort_values("asked", kind="stable")
-    observed = weather[["origin", "time_hour", *WEATHER]].sort_values("time_hour", kind="stable")
-    joined = pd.merge_asof(
-        asked,
-        observed,
-        left_on="asked",
-        right_on="time_hour",
-        by="origin",
-        allow_exact_matches=False,
-        tolerance=WEATHER_MAX_AGE,
+    register = planes.rename(columns={"year": "built"})
+    rows = rows.merge(
+        register[["tailnum", "built", "manufacturer", "engine", "seats"]],
+        on="tailnum",
+        how="left",
+        validate="m:1",
     )
-    radians = np.deg2rad(joined.pop("wind_dir"))
-    joined["wind_north"], joined["wind_east"] = (joined["wind_speed"] * f(radians) for f in (np.cos, np.sin))
-    return joined.drop(columns=["asked", "time_hour"])
+    return rows.assign(plane_age=rows["time"].dt.year - rows.pop("built"))

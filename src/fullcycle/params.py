@@ -108,6 +108,18 @@ class Validate(Section):
     max_quarantined: Share
 
 
+class Quality(Section):
+    """What is suspicious before anything is trained."""
+
+    leak_limit: Annotated[float, Field(gt=0.5, le=1)]
+
+
+class Scale(Section):
+    """Where features are computed."""
+
+    scheduler: Annotated[str, Field(pattern=r"^(local|(tcp|tls)://.+)$")] | None
+
+
 class Split(Section):
     """Which rows train, choose, test, and stand for the future.
 
@@ -216,7 +228,9 @@ class Params(Section):
     problem: Problem
     ingest: Ingest
     validation: Validate = Field(alias="validate")  # BaseModel has a method of that name
+    scale: Scale
     split: Split
+    quality: Quality
     train: Annotated[dict[str, Candidate], Field(min_length=1)]
     select: Select
     evaluate: Evaluate

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fullcycle import params
 from fullcycle.errors import Refusal
+from fullcycle.features.offline import compute
 from fullcycle.files import read_table, write_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+
+    from fullcycle.features.rolling import Feature
 
 ROLES = ("id", "time", "label", "known_at")
 
@@ -34,6 +41,41 @@ def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int) -> pd.Data
     return rows.sort_values([roles["time"], roles["id"]], ignore_index=True)
 
 
+def on_dask(
+    rows: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    features: Iterable[Feature],
+    horizon: timedelta,
+    *,
+    scheduler: str,
+    time: str = "time",
+) -> pd.DataFrame:
+    """`offline.compute` on a Dask cluster: the same frame, made from monthly partitions.
+
+    `scheduler` is ``local`` for a cluster on this machine, or the address of one that sees its files.
+    """
+    from fullcycle.features.distributed import compute_distributed  # noqa: PLC0415  an extra
+
+    with tempfile.TemporaryDirectory(prefix="fullcycle-") as name:
+        folder = Path(name)
+        order = rows[time].argsort(kind="stable").to_numpy()
+        ordered = rows.iloc[order].reset_index(drop=True)
+        months = ordered[time].dt.strftime("%Y-%m")
+        parts = [_put(part, folder / "rows" / f"{month}.parquet") for month, part in ordered.groupby(months)]
+        events = {table: [_put(frame, folder / f"{table}.parquet")] for table, frame in tables.items()}
+        address = None if scheduler == "local" else scheduler
+        done = compute_distributed(
+            parts, events, features, horizon, folder / "done", scheduler=address, time=time
+        )
+        result = pd.concat([read_table(path) for path in done], ignore_index=True)
+    return result.set_axis(rows.index[order]).reindex(rows.index)
+
+
+def _put(table: pd.DataFrame, path: Path) -> Path:
+    write_table(table, path)
+    return path
+
+
 def main(*, clean: Path, out: Path) -> None:
     """Build the problem's rows from the clean tables as known one horizon before each row's time."""
     module = params.read("problem.module")
@@ -41,5 +83,7 @@ def main(*, clean: Path, out: Path) -> None:
     tables = {path.stem: read_table(path) for path in sorted(clean.glob("*.parquet"))}
     horizon = pd.Timedelta(params.read("problem.horizon"))
     roles = {role: params.read(f"problem.{role}") for role in ROLES}
-    rows = problem.build(tables, horizon)
+    scheduler = params.read("scale.scheduler")
+    execute = compute if scheduler is None else partial(on_dask, scheduler=scheduler)
+    rows = problem.build(tables, horizon, execute)
     write_table(checked(rows, roles, len(tables[params.read("problem.table")])), out)

@@ -44,7 +44,7 @@ class Leak:
         )
 
 
-def future_blindness(  # noqa: PLR0917 (all six are what the check is about)
+def future_blindness(
     build: Build,
     rows: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],

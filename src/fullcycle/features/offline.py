@@ -192,7 +192,7 @@ def _values(past: _History, column: str, condition: tuple[str, float] | None) ->
 class _Sorted:
     """Events that count, by key and then time, and where the rows' windows begin and end among them."""
 
-    def __init__(  # noqa: PLR0917 (one call, a few lines up)
+    def __init__(
         self,
         past: _History,
         event_codes: Array,

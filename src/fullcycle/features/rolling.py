@@ -180,7 +180,7 @@ def _suffix(pairs: tuple[tuple[str, str], ...]) -> str:
     return "_by_" + "_".join(row for row, _ in pairs) if pairs else ""
 
 
-def rolling(  # noqa: PLR0917 (reads as a sentence, in this order)
+def rolling(
     value: str | None,
     by: By,
     window: str,
@@ -216,7 +216,7 @@ def rolling(  # noqa: PLR0917 (reads as a sentence, in this order)
     return Feature(name or auto, stat, table, pairs, known_at, duration(window), value, condition, q)
 
 
-def latest(  # noqa: PLR0917 (as above)
+def latest(
     value: str,
     by: By,
     known_at: str,

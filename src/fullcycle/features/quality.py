@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullcycle import params
 from fullcycle.errors import Refusal
+from fullcycle.features.leakcheck import suspects
 from fullcycle.files import count_rows, read_json, read_table, write_json
 
 if TYPE_CHECKING:
@@ -66,10 +67,13 @@ def ledger(raw: Path, clean: Path, quarantine: Path, features: Path, split: Path
 def main(*, raw: Path, clean: Path, quarantine: Path, features: Path, split: Path, metrics: Path) -> None:
     """Balance the rows of all stages and write the quality report."""
     lines = ledger(raw, clean, quarantine, features, split)
-    rows = read_table(features)
+    made = count_rows(features)
     main_table = params.read("problem.table")
-    lines["featurize"] = balanced("featurize", lines["validate"][main_table]["kept"], kept=len(rows))
+    lines["featurize"] = balanced("featurize", lines["validate"][main_table]["kept"], kept=made)
     roles = [params.read(f"problem.{role}") for role in ROLES]
+    train = read_table(split / "train.parquet")
+    known = train.drop(columns=roles)
+    leaks = suspects(known, train[params.read("problem.label")], params.read("quality.leak_limit"))
     tables = read_json(quarantine / "report.json")
     read = sum(line["in"] for line in lines["validate"].values())
     held = sum(line["quarantined"] for line in lines["validate"].values())
@@ -79,7 +83,8 @@ def main(*, raw: Path, clean: Path, quarantine: Path, features: Path, split: Pat
             "quarantined_share": held / read,
             "rules": {name: report["rules"] for name, report in tables.items()},
             "unmatched": {name: report["unmatched"] for name, report in tables.items()},
-            "missing_share": rows.drop(columns=roles).isna().mean().to_dict(),
+            "missing_share": known.isna().mean().to_dict(),
+            "suspected_leaks": {"count": len(leaks), "features": leaks},
         },
         metrics,
     )
