@@ -189,6 +189,12 @@ class Select(Section):
     tie: Annotated[float, Field(ge=0)]
 
 
+class Honesty(Section):
+    """Which candidate shows what a random split would have promised."""
+
+    candidate: str
+
+
 class Evaluate(Section):
     """How the champion is measured."""
 
@@ -233,6 +239,7 @@ class Params(Section):
     quality: Quality
     train: Annotated[dict[str, Candidate], Field(min_length=1)]
     select: Select
+    honesty: Honesty
     evaluate: Evaluate
     gate: Gate
 
@@ -245,6 +252,8 @@ class Params(Section):
             )
         if not any(isinstance(candidate, Baseline) for candidate in self.train.values()):
             raise ValueError("train needs a candidate of kind baseline: the gate compares with it")
+        if self.honesty.candidate not in self.train:
+            raise ValueError(f"honesty.candidate = {self.honesty.candidate!r} is none of {list(self.train)}")
         return self
 
 

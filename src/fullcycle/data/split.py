@@ -106,7 +106,7 @@ def summary(rows: pd.DataFrame, part: pd.Series[str], problem: Mapping[str, str]
     return result
 
 
-def main(*, features: Path, out: Path, metrics: Path) -> None:
+def main(*, features: Path, out: Path) -> None:
     """Split the features into parts; rows without a part go to ``set_aside.parquet`` with the reason."""
     settings = params.read("split")
     problem = {name: params.read(f"problem.{name}") for name in ("id", "time", "label", "known_at")}
@@ -124,4 +124,4 @@ def main(*, features: Path, out: Path, metrics: Path) -> None:
             write_table(rows[part == name], folder / f"{name}.parquet")
         aside = ~part.isin(PARTS)
         write_table(rows[aside].assign(reason=part[aside]), folder / "set_aside.parquet")
-    write_json({"method": settings.method} | summary(rows, part, problem), metrics)
+        write_json({"method": settings.method} | summary(rows, part, problem), folder / "summary.json")

@@ -16,7 +16,7 @@ from fullcycle import params
 from fullcycle.evaluation import plots
 from fullcycle.files import DECISION, read_json, read_table, replacing, write_json
 from fullcycle.intervals import Estimate, days, estimates, resampled
-from fullcycle.metrics import Decision, cheapest_threshold, measure
+from fullcycle.metrics import Decision, cheapest_threshold, decisions, measure
 from fullcycle.params import LOWER_IS_BETTER
 from fullcycle.training import store
 
@@ -80,11 +80,13 @@ def gain_over_constant(rows: Rows, own: dict[str, Array], decision: Decision) ->
 
     Harder than any baseline that has to choose beforehand: it chooses with hindsight.
     """
-    ones = np.ones(len(rows.y))
-    constant = [
-        rows.resamples(ones, Decision(t, decision.false_alarm, decision.missed))["cost"] for t in (0.0, 2.0)
+    block = days(rows.time)
+    weights = resampled(int(block.max()) + 1, rows.settings.resamples, rows.settings.seed)
+    always, never = (replace(decision, threshold=threshold) for threshold in (0.0, 2.0))
+    costs = [
+        decisions(rows.y, np.ones(len(rows.y)), each, block, weights)["cost"] for each in (always, never)
     ]
-    cheaper = min(constant, key=lambda cost: float(cost[0]))
+    cheaper = min(costs, key=lambda cost: float(cost[0]))
     return gain({"cost": cheaper}, {"cost": own["cost"]}, rows.settings.confidence)
 
 
