@@ -318,7 +318,7 @@ def duckdb(n: int) -> dict[str, float]:
         for f in COMPARED:
             keys = ", ".join(event for _, event in f.by)
             real = " and ".join(f"{event} is not null" for _, event in f.by)
-            what = "avg(v)" if f.stat == "mean" else "coalesce(sum(v), 0)"
+            what = "avg(v)" if f.stat == "mean" else "sum(coalesce(v, 0))"
             back = connection.execute(
                 f"""with both_kinds as (
                     select {keys}, {f.known_at} as known, {f.value or "1"}::double as v, null as asked
@@ -336,7 +336,7 @@ def duckdb(n: int) -> dict[str, float]:
             ).fetchnumpy()
             out = np.full(len(frame), np.nan)
             out[back["asked"].astype(int)] = np.ma.filled(back["v"].astype(float), np.nan)
-            results[f.name] = out
+            results[f.name] = np.where(np.isnan(out), 0.0, out) if f.stat == "count" else out
 
     seconds, _ = clocked(run)
     return {"rows": len(frame), "s": seconds, "peak_gb": peak(), "difference": difference(n, results)}
