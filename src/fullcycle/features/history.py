@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fullcycle.features.fixedpoint import Indices
+from fullcycle.features.fixedpoint import Array, Indices
 from fullcycle.features.keys import NEVER, Times, blocks, microseconds, search_between
 from fullcycle.features.rolling import Feature
 
@@ -42,12 +42,12 @@ class History:
         chronological = chronological[np.searchsorted(times[chronological], NEVER, side="right") :]
         self.events: Indices = by_id[chronological]  # ties in time are in order of id
         self.times: Times = times[chronological]
-        self._passed: dict[int, Indices] = {}
+        self._passed: dict[int, Array] = {}
 
-    def passed(self, offset: int) -> Indices:
+    def passed(self, offset: int) -> Array:
         """How many events are known before each decision minus the offset; decisions in order of time."""
         if offset not in self._passed:
-            found = np.empty(len(self.decision), np.int32 if len(self.times) < 2**31 else np.int64)
+            found: Array = np.empty(len(self.decision), np.intp if len(self.times) >= 2**31 else np.int32)
             for block in blocks(len(found)):
                 found[block] = search_between(self.times, self.decision[block] - offset)
             self._passed[offset] = found
