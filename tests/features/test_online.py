@@ -42,7 +42,7 @@ def test_memory_is_bounded_by_the_window_and_not_by_the_run():
     assert keys < 150
     assert ids < 1_500
     online.forget()
-    assert held(online) == (91, 13, 91)
+    assert held(online) == (91, 14, 91)
 
 
 def test_planned_times_move_no_clock():
