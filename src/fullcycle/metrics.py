@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
 
-CLIP = 1e-15  # keeps the log loss of a certain and wrong answer finite, as scikit-learn does
+# Keeps the log loss of a certain and wrong answer finite, as scikit-learn does.
+CLIP = float(np.finfo("float64").eps)
 CHUNK = 32  # resamples computed together: bounds the memory at CHUNK x rows
 
 
