@@ -76,6 +76,8 @@ def read_strings(fetched: Fetched) -> pa.Table:
         table = csv.read_csv(
             io.BytesIO(content),
             read_options=csv.ReadOptions(use_threads=False),  # else errors cannot name the line
+            # Else a quoted line end at the edge of the reader's block (1 MiB) breaks the row.
+            parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
                 strings_can_be_null=True,
