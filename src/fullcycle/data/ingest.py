@@ -62,9 +62,9 @@ def _cast(values: pd.Series[str], kind: Any, origin: Fetched) -> pd.Series[Any]:
     bad = cast.isna() & (values.notna() | kind.startswith("int"))
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        shown = values.iloc[row] if pd.notna(values.iloc[row]) else "a missing value"
+        shown = repr(values.iloc[row]) if pd.notna(values.iloc[row]) else "a missing value"
         raise Refusal(
-            f"{origin.name}, line {line_of(origin, row)}, column {values.name!r}: {shown!r} is no {kind}"
+            f"{origin.name}, line {line_of(origin, row)}, column {values.name!r}: {shown} is no {kind}"
             f" ({int(bad.sum())} such value(s) in this column)"
         )
     return cast.astype(kind)
