@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-DAY = pd.Timedelta("1d")
+DAY = pd.Timedelta("1D")
 LATE_MINUTES = 15
 HOME_ZONE = "America/New_York"
 # Destinations that airports.csv lacks: Puerto Rico and the Virgin Islands.

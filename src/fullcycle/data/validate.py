@@ -44,10 +44,12 @@ def _schema_failures(table: pd.DataFrame, contract: Table) -> list[tuple[int, st
         cases = errors.failure_cases
         whole = cases[cases["index"].isna()]
         if len(whole):
-            case = whole.iloc[0]
-            raise Refusal(
-                f"column {case['column']!r}: {case['check']} fails on {case['failure_case']!r}"
-            ) from None
+            # A wrong type also makes checks fail, in their own words: the type is the cause.
+            case = whole.sort_values(
+                "check", key=lambda check: ~check.str.match("dtype|column_in"), kind="stable"
+            ).iloc[0]
+            where = "" if pd.isna(case["column"]) else f"column {case['column']!r}: "
+            raise Refusal(f"{where}{case['check']} fails on {case['failure_case']!r}") from None
         # A rule between columns is reported once for each of them: its name alone tells it.
         rules = cases["check"].where(
             cases["schema_context"] == "DataFrameSchema", cases["column"].astype(str) + ": " + cases["check"]
