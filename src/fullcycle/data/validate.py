@@ -42,12 +42,11 @@ def _schema_failures(table: pd.DataFrame, contract: Table) -> list[tuple[int, st
         contract.schema.validate(table, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases
-        whole = cases[cases["index"].isna()]
+        # A wrong type also makes checks fail, in their own words: the type is the cause, so it comes first.
+        shape = cases["check"].str.match("dtype|column_in")
+        whole = pd.concat([cases[shape], cases[cases["index"].isna() & ~shape]])
         if len(whole):
-            # A wrong type also makes checks fail, in their own words: the type is the cause.
-            case = whole.sort_values(
-                "check", key=lambda check: ~check.str.match("dtype|column_in"), kind="stable"
-            ).iloc[0]
+            case = whole.iloc[0]
             where = "" if pd.isna(case["column"]) else f"column {case['column']!r}: "
             raise Refusal(f"{where}{case['check']} fails on {case['failure_case']!r}") from None
         # A rule between columns is reported once for each of them: its name alone tells it.
