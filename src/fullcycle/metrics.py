@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
     Blocks = npt.NDArray[np.int64]
 
-CLIP = 1e-15  # keeps the log loss of a certain and wrong answer finite, as scikit-learn does
+# Keeps the log loss of a certain and wrong answer finite, as scikit-learn does.
+CLIP = float(np.finfo("float64").eps)
 CHUNK = 4096  # rows ranked together: bounds the memory at CHUNK x (blocks + resamples)
 
 

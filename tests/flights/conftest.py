@@ -15,7 +15,7 @@ def january():
     tables = {}
     for name, source in params.read("ingest.sources").items():
         fetched = fetch(source.url)
-        table = typed(read_strings(fetched), TABLES[name].schema, fetched.name)
+        table = typed(read_strings(fetched), TABLES[name].schema, fetched)
         if source.time:
             table = table[table[source.time] < pd.Timestamp("2013-02-01", tz="UTC")]
         tables[name] = table.reset_index(drop=True)

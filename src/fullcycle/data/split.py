@@ -32,7 +32,9 @@ def by_time(
 ) -> pd.Series[str]:
     """The part of each row, or ``purged`` or ``outside``, by the UTC days at which the parts start."""
     starts = pd.to_datetime(pd.Series(list(settings.starts.values())), utc=True)
-    place = np.searchsorted(starts.to_numpy(), rows[time].to_numpy(), side="right")
+    # Without their zone (UTC) numpy compares moments as numbers, not as Python objects.
+    edges, moments = (each.dt.tz_convert(None).to_numpy() for each in (starts, rows[time]))
+    place = np.searchsorted(edges, moments, side="right")
     part = pd.Series(np.array([OUTSIDE, *PARTS, OUTSIDE])[place], index=rows.index, dtype="str")
     nearest = starts.shift(-1).iloc[np.clip(place - 1, 0, len(PARTS) - 1)].set_axis(rows.index)
     too_late = rows[known_at] >= nearest - horizon

@@ -134,6 +134,7 @@ def draw(
     """All plots, each as PNG, and the curves' numbers as CSV for ``dvc plots``."""
     roc, precision_recall = plots.curves(rows.y, p)
     cells = plots.calibration(rows.y, p, rows.settings.bins)
+    months = {name: month for name, month in months.items() if "roc_auc" in month}  # one class has none
     by_month = pd.DataFrame(
         {"month": list(months), "roc_auc": [month["roc_auc"]["value"] for month in months.values()]}
     )

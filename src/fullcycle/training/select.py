@@ -57,6 +57,8 @@ def main(*, candidates: Path, validation: Path, champion: Path, report: Path) ->
     complexity = {
         path.parent.name: read_json(path)["complexity"] for path in sorted(candidates.glob("*/manifest.json"))
     }
+    if not complexity:
+        raise Refusal(f"select: no candidate in {candidates}; run `dvc repro`")
     table = {}
     for name in complexity:
         answers = read_table(candidates / name / PREDICTIONS)
@@ -68,7 +70,8 @@ def main(*, candidates: Path, validation: Path, champion: Path, report: Path) ->
         shutil.copytree(candidates / winner, folder, copy_function=shutil.copyfile)
         folder.joinpath(PREDICTIONS).unlink()
         decision = {"threshold": table[winner]["threshold"], "costs": costs.model_dump()}
-        write_json(decision, folder / DECISION)
+        # Unrounded: a threshold is one of the probabilities, and rounded up it would not warn on it.
+        write_json(decision, folder / DECISION, decimals=None)
     write_json(
         {
             "rows": len(rows),

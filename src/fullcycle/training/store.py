@@ -48,9 +48,12 @@ def load(folder: Path) -> Pipeline:
     """Read a model back, if its file is the one its manifest names and holds trusted types only.
 
     Raises:
-        Refusal: the file was changed after training, or names a type outside `TRUSTED`.
+        Refusal: the file is missing, was changed after training, or names a type outside `TRUSTED`.
     """
-    content = folder.joinpath(PIPELINE).read_bytes()
+    try:
+        content = folder.joinpath(PIPELINE).read_bytes()
+    except OSError as error:
+        raise Refusal(f"{folder / PIPELINE} cannot be read ({error.strerror}); run `dvc repro`") from error
     expected = read_json(folder / MANIFEST)["files"][PIPELINE]
     if sha256(content) != expected:
         raise Refusal(
