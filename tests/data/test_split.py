@@ -180,8 +180,8 @@ def run(tmp_path, monkeypatch):
         Path("params.yaml").write_text(
             yaml.safe_dump({"problem": problem, "split": SECTION | changes}, sort_keys=False)
         )
-        main(features=Path("features.parquet"), out=Path("split"), metrics=Path("split.json"))
-        return read_json(Path("split.json"))
+        main(features=Path("features.parquet"), out=Path("split"))
+        return read_json(Path("split/summary.json"))
 
     return splitted
 
@@ -191,7 +191,7 @@ def test_the_stage_writes_every_row_once(run):
     rows = _many()
     rows.loc[5, "known_at"] += pd.Timedelta("300D")
     report = run(rows)
-    written = {path.stem: read_table(path) for path in Path("split").iterdir()}
+    written = {path.stem: read_table(path) for path in Path("split").glob("*.parquet")}
     aside = written["set_aside"]
     assert sorted(np.concatenate([each["id"] for each in written.values()])) == sorted(rows["id"])
     assert aside["reason"].value_counts().to_dict() == {
@@ -216,4 +216,3 @@ def test_a_part_that_nothing_can_be_learnt_from_is_refused(run, broken):
     with pytest.raises(Refusal, match=r"the part test has \d+ rows and fewer than two classes of label"):
         run(rows)
     assert not Path("split").exists()
-    assert not Path("split.json").exists()

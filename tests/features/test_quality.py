@@ -39,10 +39,10 @@ def house(tmp_path, monkeypatch):
     )
     write_table(features, Path("features.parquet"))
     for part, rows in {"train": 2, "validation": 1, "test": 1, "live": 1}.items():
-        write_table(_table(rows), Path(f"split/{part}.parquet"))
+        write_table(features.head(rows).assign(label=[0.0, 1.0][:rows]), Path(f"split/{part}.parquet"))
     write_table(pd.DataFrame({"reason": ["purged", "unlabelled"]}), Path("split/set_aside.parquet"))
     problem = {"table": "trips"} | {role: role for role in ("id", "time", "label", "known_at")}
-    Path("params.yaml").write_text(yaml.safe_dump({"problem": problem}), encoding="utf-8")
+    Path("params.yaml").write_text(yaml.safe_dump({"problem": problem, "quality": {"leak_limit": 0.9}}), encoding="utf-8")
 
 
 def _audit() -> dict:
@@ -74,7 +74,8 @@ def test_a_balanced_ledger_is_reported():
         "split": {"in": 7, "train": 2, "validation": 1, "test": 1, "live": 1, "purged": 1, "unlabelled": 1},
     }
     assert report["quarantined_share"] == round(2 / 12, 6)
-    assert report["missing_share"] == {"speed": round(2 / 7, 6)}
+    assert report["missing_share"] == {"speed": 0.5}  # of the two training rows
+    assert report["suspected_leaks"]["count"] == len(report["suspected_leaks"]["features"])
     assert report["rules"] == {"stations": {"x": 2}, "trips": {"x": 2}}
     assert report["unmatched"] == {"stations": {"y": 1}, "trips": {"y": 1}}
 

@@ -77,6 +77,7 @@ def run(tmp_path, monkeypatch):
             "problem": problem,
             "select": {"metric": "roc_auc", "tie": 0.002},
             "evaluate": {"bins": 10},
+            "train": {name: {"kind": "baseline"} for name in answers},
         }
         Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         main(
@@ -121,7 +122,13 @@ def test_answers_for_other_rows_are_refused(run):
     assert not Path("champion").exists()
 
 
+def test_a_candidate_that_params_no_longer_name_takes_no_part(run):
+    """Its folder may still be there, and better: it cannot win."""
+    write_json({"complexity": 0}, Path("candidates/removed/manifest.json"))
+    assert run({"kept": (0, np.full(200, 0.5))})["champion"] == "kept"
+
+
 def test_no_candidate_is_refused(run):
-    """With the next step."""
-    with pytest.raises(Refusal, match="select: no candidate in candidates"):
+    """There is nothing to choose from."""
+    with pytest.raises(Refusal, match="train: Dictionary should have at least 1 item"):
         run({})

@@ -14,7 +14,7 @@ import pandas as pd
 
 from fullcycle import params
 from fullcycle.evaluation import plots
-from fullcycle.files import DECISION, read_json, read_table, replacing, write_json
+from fullcycle.files import DECISION, PREDICTIONS, read_json, read_table, replacing, write_json
 from fullcycle.intervals import Estimate, days, estimates, resampled
 from fullcycle.metrics import Decision, cheapest_threshold, decisions, measure
 from fullcycle.params import LOWER_IS_BETTER
@@ -175,7 +175,7 @@ def main(
     costs = read_json(champion / DECISION)["costs"]
     decision = Decision(read_json(champion / DECISION)["threshold"], **costs)
     name = read_json(champion / store.MANIFEST)["candidate"]
-    columns = list(read_json(champion / store.MANIFEST)["features"])
+    columns = store.columns(champion)
     pipeline = store.load(champion)
 
     def predict(table: pd.DataFrame) -> Array:
@@ -217,18 +217,18 @@ def compare(
     own = rows.resamples(p, decision)
     label = read_table(validation, columns=[roles["label"]])[roles["label"]].to_numpy("float64")
     result: dict[str, Any] = {"candidates": {}, "gain_over_constant": gain_over_constant(rows, own, decision)}
-    for path in sorted(candidates.glob(f"*/{store.MANIFEST}")):
-        manifest, folder = read_json(path), path.parent
-        if folder.name == champion:
-            continue
-        model = store.load(folder)
-        answers = read_table(folder / "validation.parquet")["probability"].to_numpy()
-        threshold = cheapest_threshold(label, answers, decision.false_alarm, decision.missed)
-        other = replace(decision, threshold=threshold)
-        theirs = rows.resamples(model.predict_proba(rows.rows[list(manifest["features"])])[:, 1], other)
-        result["candidates"][folder.name] = _flat(estimates(theirs, rows.settings.confidence))
+    for name, settings in params.read("train").items():
+        theirs = own
+        if name != champion:
+            folder = candidates / name
+            answers = read_table(folder / PREDICTIONS)["probability"].to_numpy()
+            threshold = cheapest_threshold(label, answers, decision.false_alarm, decision.missed)
+            answered = store.load(folder).predict_proba(rows.rows[store.columns(folder)])[:, 1]
+            theirs = rows.resamples(answered, replace(decision, threshold=threshold))
         gained = gain(theirs, own, rows.settings.confidence)
-        result["candidates"][folder.name]["champion_gains"] = gained
-        if manifest["params"]["kind"] == "baseline":
-            result["gain_over_baseline"] = gained
+        if name != champion:
+            result["candidates"][name] = _flat(estimates(theirs, rows.settings.confidence))
+            result["candidates"][name]["champion_gains"] = gained
+        if settings.kind == "baseline":
+            result["gain_over_baseline"] = gained  # nothing, where the baseline is the champion
     return result

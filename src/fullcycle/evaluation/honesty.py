@@ -57,7 +57,7 @@ def main(*, candidates: Path, split: Path, metrics: Path, plot: Path) -> None:
     roles = {role: params.read(f"problem.{role}") for role in ROLES}
     parts = {part: read_table(split / f"{part}.parquet") for part in POOLED}
 
-    columns = list(read_json(candidates / name / store.MANIFEST)["features"])
+    columns = store.columns(candidates / name)
     honest = store.load(candidates / name).predict_proba(parts["test"][columns])[:, 1]
     train, test = redrawn(parts, roles["id"], settings.seed)
     model = CANDIDATES[chosen.kind].fit(chosen, *parted(train, roles))

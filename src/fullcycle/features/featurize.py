@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from fullcycle import params
@@ -48,6 +49,8 @@ def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int) -> pd.Data
         f"problem.known_at = {roles['known_at']!r} is missing beside a label": label.notna()
         & rows[roles["known_at"]].isna(),
     }
+    for name, values in rows.select_dtypes("number").items():
+        impossible[f"the feature {name} is infinite"] = values.isin([np.inf, -np.inf])
     for rule, broken in impossible.items():
         if broken.any():
             raise Refusal(

@@ -54,11 +54,10 @@ def main(*, candidates: Path, validation: Path, champion: Path, report: Path) ->
     bins = params.read("evaluate.bins")
     identity, label = params.read("problem.id"), params.read("problem.label")
     rows = read_table(validation, columns=[identity, label])
+    # By the names in params.yaml: a folder that a removed candidate left behind takes no part.
     complexity = {
-        path.parent.name: read_json(path)["complexity"] for path in sorted(candidates.glob("*/manifest.json"))
+        name: read_json(candidates / name / "manifest.json")["complexity"] for name in params.read("train")
     }
-    if not complexity:
-        raise Refusal(f"select: no candidate in {candidates}; run `dvc repro`")
     table = {}
     for name in complexity:
         answers = read_table(candidates / name / PREDICTIONS)

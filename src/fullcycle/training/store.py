@@ -65,6 +65,11 @@ def load(folder: Path) -> Pipeline:
     return skops.io.loads(content, trusted=list(TRUSTED))
 
 
+def columns(folder: Path) -> list[str]:
+    """The names of a model's features, in the order of training."""
+    return [name for name, _ in read_json(folder / MANIFEST)["features"]]
+
+
 def canonical(content: bytes) -> bytes:
     """The same skops file with addresses numbered in reading order, and a fixed time of day."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -77,7 +77,7 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
                 "complexity": entry.complexity,
                 "params": settings.model_dump(),
                 "inputs": {path.name: sha256(path.read_bytes()) for path in (train, validation)},
-                "features": {name: str(kind) for name, kind in features.dtypes.items()},
+                "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
                 "rows": {"train": len(features), "validation": len(asked)},
                 # Python's own version is left out: it changes no byte of a model (docs/log.md).
                 "versions": {name: version(name) for name in LIBRARIES},
