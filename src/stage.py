@@ -49,6 +49,9 @@ def end_with_parent() -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        # Killed before the line above: this process was handed to one of another session by now.
+        if os.getsid(0) not in {os.getpid(), os.getsid(os.getppid())}:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def parser(module: str, stage: Callable[..., None]) -> argparse.ArgumentParser:
