@@ -76,7 +76,12 @@ def main(arguments: list[str]) -> int:
 
     name, *rest = arguments
     try:
-        stage = importlib.import_module(name).main
+        try:
+            stage = importlib.import_module(name).main
+        except (ModuleNotFoundError, AttributeError) as error:
+            if error.name not in {"main", name, name.partition(".")[0], name.rpartition(".")[0]}:
+                raise  # a library is missing
+            raise Refusal(f"{name} is no stage: a stage is a module under src/ with a main") from error
         stage(**vars(parser(name, stage).parse_args(rest)))
     except Refusal as refusal:
         sys.stderr.write(f"error: {refusal}\n")
