@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -80,15 +81,15 @@ class Clone:
             shutil.rmtree(self.path / folder)
 
 
-def _clone(path, env):
-    """Clone HEAD, with changes to tracked files (if there are any) as one commit more."""
+def _clone(env, path, source=ROOT):
+    """Clone what `source` has committed; changes to its tracked files come along as one commit more."""
     result = Clone(path, env)
-    subprocess.run(["git", "clone", "-q", ROOT, path], check=True, timeout=60, stdin=subprocess.DEVNULL)
+    subprocess.run(["git", "clone", "-q", source, path], check=True, timeout=60, stdin=subprocess.DEVNULL)
     result.git("config", "user.name", "A Test")
     result.git("config", "user.email", "test@example.invalid")
     result.git("config", "commit.gpgsign", "false")
     changes = subprocess.run(
-        ["git", "diff", "--binary", "HEAD"], cwd=ROOT, check=True, timeout=60, capture_output=True
+        ["git", "diff", "--binary", "HEAD"], cwd=source, check=True, timeout=60, capture_output=True
     ).stdout
     if changes:
         subprocess.run(["git", "apply", "--index"], cwd=path, check=True, timeout=60, input=changes)
@@ -100,6 +101,7 @@ def _clone(path, env):
 def environment(tmp_path_factory):
     """The variables of a clone's commands: this interpreter's tools first, no settings of the user's."""
     home = tmp_path_factory.mktemp("home")
+    (home / "empty").touch()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -107,6 +109,9 @@ def environment(tmp_path_factory):
         "DVC_SITE_CACHE_DIR": str(home / "site"),
         "DVC_GLOBAL_CONFIG_DIR": str(home / "config"),
         "DVC_SYSTEM_CONFIG_DIR": str(home / "config"),
+        "AWS_CONFIG_FILE": str(home / "empty"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(home / "empty"),
+        "AWS_EC2_METADATA_DISABLED": "true",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",
     }
@@ -114,8 +119,8 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cloned(environment):
-    """A function that makes a clone at a path."""
-    return lambda path: _clone(path, environment)
+    """A function that makes a clone at a path, of this checkout or of another clone."""
+    return partial(_clone, environment)
 
 
 @pytest.fixture
@@ -151,6 +156,7 @@ def _timed_repro(clone):
         output.append(line)
         if line.startswith("Running stage '"):
             starts.append((line.split("'")[1], time.monotonic()))
+    process.stdout.close()
     assert process.wait(timeout=60) == 0, "".join(output)
     moments = [start for _, start in starts] + [time.monotonic()]
     return [(name, moments[at + 1] - start) for at, (name, start) in enumerate(starts)]
