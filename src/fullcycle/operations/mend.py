@@ -47,10 +47,12 @@ def _held(path: Path) -> Iterator[bool]:
 def is_whole(lock: str) -> bool:
     """Whether DVC could read this as a dvc.lock."""
     try:
-        COMPILED_LOCKFILE_SCHEMA(parse_yaml(lock, LOCK))
+        stages = COMPILED_LOCKFILE_SCHEMA(parse_yaml(lock, LOCK)).get("stages", {})
     except (YAMLFileCorruptedError, EncodingError, Invalid):
         return False
-    return True
+    files = [file for stage in stages.values() for file in stage.get("deps", []) + stage.get("outs", [])]
+    # DVC's schema takes a hash named `m` for good, and its comparison then fails.
+    return all(file.get("hash", "md5") == "md5" for file in files)
 
 
 def is_left_behind(rwlock: str) -> bool:
