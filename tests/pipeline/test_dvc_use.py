@@ -62,7 +62,7 @@ def test_a_fresh_clone_compares_metrics_and_plots_without_a_pull(clone):
     path.write_text(json.dumps(was | {"rows": was["rows"] + 1}), encoding="utf-8")
     assert "metrics/test.json" in clone.dvc("metrics", "show")
     diff = json.loads(clone.dvc("metrics", "diff", "--json"))
-    assert diff["diff"]["metrics/test.json"]["rows"]["diff"] == 1
+    assert diff["metrics/test.json"]["rows"]["diff"] == 1
     params = clone.path / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8").replace("num_leaves: 63", "num_leaves: 31"))
     assert re.search(r"train\.lightgbm\.num_leaves +63 +31", clone.dvc("params", "diff"))
@@ -78,7 +78,7 @@ def test_a_fresh_clone_compares_metrics_and_plots_without_a_pull(clone):
 
 def test_the_champion_is_an_artifact(clone):
     """A tag `champion@v1.0.0` makes the champion's folder findable by name, through dvc.api."""
-    clone.git("tag", "champion@v1.0.0")
+    clone.git("tag", "-a", "-m", "The first", "champion@v1.0.0")
     found = dvc.api.artifacts_show("champion", repo=str(clone.path))
     assert found["path"] == "models/champion"
     listed = yaml.safe_load((clone.path / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]["champion"]
@@ -103,7 +103,7 @@ def test_an_experiment_reruns_only_what_depends_on_its_parameter(workspace):
     assert ran(said) == ["check", "train@lightgbm", "select", "evaluate", "gate"]
     assert experiments(workspace)["leafy"]["train"]["lightgbm"]["num_leaves"] == 127
     assert re.search(r"train\.lightgbm\.num_leaves +63 +127", workspace.dvc("params", "diff"))
-    metrics = json.loads(workspace.dvc("metrics", "diff", "--json"))["diff"]
+    metrics = json.loads(workspace.dvc("metrics", "diff", "--json"))
     assert metrics["metrics/test.json"]["roc_auc"]["old"] != metrics["metrics/test.json"]["roc_auc"]["new"]
     workspace.dvc("plots", "diff", "HEAD")
     page = (workspace.path / "dvc_plots/index.html").read_text(encoding="utf-8")
