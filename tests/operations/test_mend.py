@@ -110,6 +110,8 @@ def test_a_rwlock_that_a_living_dvc_holds_stays(here):
 
 def test_in_a_sound_checkout_it_says_nothing(here):
     """As the command of `make repro` it is silent where there is nothing to mend."""
+    mend.RWLOCK.parent.mkdir(parents=True, exist_ok=True)
+    mend.RWLOCK.write_text('{"write": {}, "read": {"/data/raw": []}}')
     assert here.run(sys.executable, "src/fullcycle/operations/mend.py") == ""
     assert here.git("status", "--short") == ""
 

@@ -56,12 +56,12 @@ def is_whole(lock: str) -> bool:
 
 
 def is_left_behind(rwlock: str) -> bool:
-    """Whether no living dvc holds anything in this rwlock (a process id may be another's by now)."""
+    """Whether this rwlock is half a file, or held only by what is no living dvc (ids are used again)."""
     try:
         kinds = json.loads(rwlock)
         holders = [*kinds.get("write", {}).values()]
         holders += [reader for readers in kinds.get("read", {}).values() for reader in readers]
-        return not any(_is_dvc(holder["pid"]) for holder in holders)
+        return bool(holders) and not any(_is_dvc(holder["pid"]) for holder in holders)
     except (ValueError, AttributeError, TypeError, KeyError):
         return True
 
@@ -84,9 +84,8 @@ def mend() -> list[str]:
             said.append("dvc.lock was cut off by a killed dvc: it is as in Git again")
     with _held(RWLOCK.with_name("rwlock.lock")) as free:
         if free and RWLOCK.exists() and is_left_behind(RWLOCK.read_text(encoding="utf-8")):
-            if RWLOCK.read_text(encoding="utf-8").strip() not in {"{}", '{"write": {}, "read": {}}'}:
-                said.append(f"{RWLOCK} was left by a killed dvc: it is removed")
             RWLOCK.unlink()
+            said.append(f"{RWLOCK} was left by a killed dvc: it is removed")
     return said
 
 
