@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fullcycle.operations.store import Content
 
 WINDOW = 16  # bytes shown around the first that differs
+CHECKSUM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ def _same(old: Any, new: Any) -> bool:
 
 
 def _relative(old: Any, new: Any) -> float | None:
+    if all(isinstance(value, str) and CHECKSUM.fullmatch(value) for value in (old, new)):
+        return 0.0  # of a file whose own difference counts
     numbers = all(
         isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in (old, new)
     )

@@ -14,6 +14,7 @@ from fullcycle.operations.hashes import folder_hash, tree_hash
 from fullcycle.operations.repository import covers
 from fullcycle.operations.sandbox import Run, run
 from fullcycle.operations.store import Store
+from fullcycle.operations.variations import VARIATIONS
 from fullcycle.operations.wiring import differences
 
 if TYPE_CHECKING:
@@ -116,12 +117,17 @@ class Verifier:
         finally:
             shutil.rmtree(base, ignore_errors=True)
 
+    def _variations(self, stage: Stage) -> frozenset[str]:
+        """A stage whose bytes need its processor pins keeps them, unless `--vary` names the processor."""
+        spared = "processor" in stage.verify and self.chosen == frozenset(VARIATIONS)
+        return self.chosen - {"processor"} if spared else self.chosen
+
     def _judged(
         self, stage: Stage, record: Record, inputs: dict[str, Content], base: Path, slot: int
     ) -> Verdict:
         place = self.repository.place(stage)
-        pinned = "processor" in stage.verify
-        done = run(stage, record, inputs, base, self.chosen, slot)
+        chosen = self._variations(stage)
+        done = run(stage, record, inputs, base, chosen, slot)
         found = list(touched.undeclared(self.repository, stage, record, done, base))
         if done.code:
             found += touched.suspects(self.repository, stage, record, done.words)
@@ -132,18 +138,18 @@ class Verifier:
             mend = "Declare what it misses, or run it under the variation named"
             word = "undeclared" if found else "failed"
             causes = (
-                [] if found or not self.bisect else culprit(stage, record, inputs, base, self.chosen, slot)
+                [] if found or not self.bisect else culprit(stage, record, inputs, base, chosen, slot)
             )
             found.append(finding("failed-run", place, value + _because(causes), mend))
             return Verdict(stage.name, word, done.seconds, ordered(found), done.witnessed)
         different = self.different(record, done)
         within = all(d.relative is not None and d.relative <= TOLERANCE for d in different)
         word = "identical"
-        if different and pinned and "processor" in self.chosen and within:
+        if different and within and "processor" in chosen and "processor" in stage.verify:
             word = "equal"
         elif different:
             word = "different"
-            causes = culprit(stage, record, inputs, base, self.chosen, slot) if self.bisect else []
+            causes = culprit(stage, record, inputs, base, chosen, slot) if self.bisect else []
             mend = "Remove the cause" if self.bisect else "`fullcycle verify --bisect` names the cause"
             found += [
                 finding("different-output", place, f"{stage.name}: {d}{_because(causes)}", mend)
