@@ -1,4 +1,4 @@
-"""A tiny DVC repository (three stages, plain Python) that the checkers find nothing in, and copies to spoil."""
+"""A tiny DVC repository (plain Python) in which the checkers find nothing, and copies of it to spoil."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ out.write_text(json.dumps(model), encoding="utf-8")
 import json
 from pathlib import Path
 
-models = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(Path("models").glob("*.json"))}
+files = sorted(Path("models").glob("*.json"))
+models = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 metrics = {"best": max(models, key=lambda name: models[name]["weight"]), "count": len(models)}
 Path("metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
 """,
@@ -97,6 +98,7 @@ class Tiny:
     """One repository to spoil."""
 
     def __init__(self, path):
+        """Take the repository's folder."""
         self.path = path
 
     def run(self, *command, code=0, **env):

@@ -58,14 +58,16 @@ def test_names_what_makes_bytes_differ(tiny, value, cause):
     assert found.rule.name == "different-output"
     assert "models/1.json: more" in found.value
     causes = found.value.partition("; caused by ")[2]
-    assert [name for name in [*VARIATIONS, "the run itself"] if name in causes.split(" ") or causes.startswith(name)] == [
-        cause
-    ]
+    assert [
+        name
+        for name in [*VARIATIONS, "the run itself"]
+        if name in causes.split(" ") or causes.startswith(name)
+    ] == [cause]
 
 
 def test_names_the_order_of_a_folder(tiny):
     """Files taken in the order in which the file system lists them make a difference."""
-    tiny.replace("src/prepare.py", "sorted(Path(\"data/parts\").iterdir())", 'Path("data/parts").iterdir()')
+    tiny.replace("src/prepare.py", 'sorted(Path("data/parts").iterdir())', 'Path("data/parts").iterdir()')
     tiny.repro()
     verdict = tiny.verify("prepare", bisect=True)["prepare"]
     assert verdict.word == "different"
@@ -87,7 +89,10 @@ UNDECLARED = {
     "a file in a folder": ("Path('data/parts/oak.txt').read_text()", "data/parts/oak.txt"),
     "a parameter": ("yaml.safe_load(open('params.yaml'))['train']['depth']", "train.depth"),
     "a whole section of parameters": ("yaml.safe_load(open('params.yaml'))['prepare']", "prepare"),
-    "a file from a program": ("__import__('subprocess').run(['cat', 'data/extra.csv'], check=True)", "data/extra.csv"),
+    "a file from a program": (
+        "__import__('subprocess').run(['cat', 'data/extra.csv'], check=True)",
+        "data/extra.csv",
+    ),
 }
 
 

@@ -98,8 +98,7 @@ class Context:
             if isinstance(value, str) and any(key == item or key.startswith(f"{item}.") for item in declared)
         }
         code = reach(self.repository.root, found or [], frozenset(values))
-        readable = [*self.params]
-        return StageCode(stage, code, keys(code, readable, self.settings.readers), found is not None)
+        return StageCode(stage, code, keys(code, self.params, self.settings.readers), found is not None)
 
     @cached_property
     def tracked(self) -> list[str]:

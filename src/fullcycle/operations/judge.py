@@ -137,9 +137,7 @@ class Verifier:
             value = f"{stage.name} ended with exit code {done.code}: {last[:300]}"
             mend = "Declare what it misses, or run it under the variation named"
             word = "undeclared" if found else "failed"
-            causes = (
-                [] if found or not self.bisect else culprit(stage, record, inputs, base, chosen, slot)
-            )
+            causes = [] if found or not self.bisect else culprit(stage, record, inputs, base, chosen, slot)
             found.append(finding("failed-run", place, value + _because(causes), mend))
             return Verdict(stage.name, word, done.seconds, ordered(found), done.witnessed)
         different = self.different(record, done)

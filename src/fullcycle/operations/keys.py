@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fullcycle.operations.reach import called, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from fullcycle.operations.reach import Node, Reach
 
@@ -43,17 +43,20 @@ class Keys:
     whole: list[str] = field(default_factory=list)
 
 
-def keys(reach: Reach, files: Iterable[str], readers: Iterable[str]) -> Keys:
+def keys(reach: Reach, files: Mapping[str, Mapping[str, Any]], readers: Iterable[str]) -> Keys:
     """The parameter keys that a stage's live code reads.
 
     Args:
         reach: the stage's code.
-        files: parameter files by the names that code may open.
+        files: every key of the parameter files, with its value, by the names that code may open.
         readers: functions that return one key, as ``module.function``.
     """
     result = Keys()
     pairs = [tuple(reader.rpartition(".")[::2]) for reader in readers]
     known = {PurePosixPath(file).name for file in files}
+    sections = {
+        key for content in files.values() for key, value in content.items() if isinstance(value, dict)
+    }
     spaces: dict[str, dict[str, str]] = {}
     handles: dict[str, set[str]] = {}
     for file, node in reach.live:
@@ -62,7 +65,7 @@ def keys(reach: Reach, files: Iterable[str], readers: Iterable[str]) -> Keys:
         space = spaces.setdefault(file, {})
         handle = handles.setdefault(file, set())
         local = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        scan = _Scan(file, known, set(pairs), dict(space) if local else space, handle, result)
+        scan = _Scan(file, known, sections, set(pairs), dict(space) if local else space, handle, result)
         scan.visit(node)
     return result
 
@@ -74,12 +77,13 @@ class _Scan(ast.NodeVisitor):
         self,
         file: str,
         known: set[str],
+        sections: set[str],
         readers: set[tuple[str, ...]],
         names: dict[str, str],
         handles: set[str],
         result: Keys,
     ) -> None:
-        self.file, self.known, self.readers = file, known, readers
+        self.file, self.known, self.sections, self.readers = file, known, sections, readers
         self.names, self.handles, self.result = names, handles, result
 
     def visit(self, node: Node) -> None:
@@ -92,7 +96,8 @@ class _Scan(ast.NodeVisitor):
                 )
                 return
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                if (held := self._held(value)) is not None:
+                held = self._held(value)
+                if held is not None and (not held or held in self.sections):
                     self.names[name] = held
                     return
                 self.names.pop(name, None)

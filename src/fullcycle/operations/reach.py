@@ -104,7 +104,7 @@ class Reach:
                 case ast.ImportFrom():
                     self._import_from(part, file)
                 case ast.Call(args=[name_node, *_]) if called(part) in IMPORTERS:
-                    for name in self._strings(name_node, node, DEPTH):
+                    for name in self._strings(name_node, [node, *body(self.root / file)], DEPTH):
                         self._import(name, file, part)
 
     def _import(self, name: str, file: str, node: Node) -> None:
@@ -131,7 +131,7 @@ class Reach:
         for alias in node.names:
             self._import(f"{node.module}.{alias.name}", file, node)
 
-    def _strings(self, expression: Node, scope: Node, depth: int) -> Iterator[str]:
+    def _strings(self, expression: Node, scopes: list[Node], depth: int) -> Iterator[str]:
         """The module names that an expression may have, as far as they can be known."""
         match expression:
             case ast.Constant(value=str(text)):
@@ -145,12 +145,13 @@ class Reach:
             case ast.Name(id=name):
                 assigned = [
                     part.value
+                    for scope in scopes
                     for part in ast.walk(scope)
                     if isinstance(part, ast.Assign) and any(_is_name(target, name) for target in part.targets)
                 ]
                 if depth and assigned:
                     for value in assigned:
-                        yield from self._strings(value, scope, depth - 1)
+                        yield from self._strings(value, scopes, depth - 1)
                 else:
                     yield from (value for value in sorted(self.values) if _dotted(value))
             case _:
