@@ -24,6 +24,7 @@ help: ## this list
 setup: .venv/core ## make .venv with the locked environment
 
 repro: setup ## rebuild everything that changed: dvc repro on the real data
+	@python src/fullcycle/operations/mend.py
 	dvc repro
 
 verify: setup ## run each stage alone from what it declares; compare with dvc.lock
@@ -46,6 +47,19 @@ lock: ## compile the locked requirements from pyproject.toml
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q uv
 	.venv/lock/bin/$(UV_LOCK) -o requirements.txt
 	.venv/lock/bin/$(UV_LOCK) --group dev --extra scale -c requirements.txt -o requirements/dev.txt
+
+bench: .venv/dev ## what a run costs: wall time, memory, and a no-op beside a trivial pipeline's
+	python bench/pipeline.py
+
+# Credentials never stand in .dvc/config: dvc takes them from the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE ...)
+# or from .dvc/config.local (dvc remote modify --local store access_key_id ...), which Git does not see.
+remote: setup ## your own store: make remote URL=s3://bucket/path [ENDPOINT=https://host:port]
+	@[[ -n '$(URL)' ]] || { echo 'error: URL is empty; try make remote URL=s3://bucket/path' >&2; exit 1; }
+	@[[ '$(URL)' == s3://?* ]] || { echo 'error: URL must begin with s3:// and name a bucket' >&2; exit 1; }
+	@[[ '$(URL)$(ENDPOINT)' != *[@?]* ]] || { echo 'error: URL and ENDPOINT take no credentials: put them into the environment or .dvc/config.local' >&2; exit 1; }
+	dvc remote add -q -d -f store '$(URL)'
+	$(if $(ENDPOINT),dvc remote modify -q store endpointurl '$(ENDPOINT)')
+	@echo 'The default remote is now $(URL) (.dvc/config): commit it, then dvc push.'
 
 clean: ## remove what can be rebuilt (not the DVC cache)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

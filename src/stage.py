@@ -49,6 +49,9 @@ def end_with_parent() -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        # Killed before the line above: this process was handed to one of another session by now.
+        if os.getsid(0) not in {os.getpid(), os.getsid(os.getppid())}:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def parser(module: str, stage: Callable[..., None]) -> argparse.ArgumentParser:
@@ -73,7 +76,12 @@ def main(arguments: list[str]) -> int:
 
     name, *rest = arguments
     try:
-        stage = importlib.import_module(name).main
+        try:
+            stage = importlib.import_module(name).main
+        except (ModuleNotFoundError, AttributeError) as error:
+            if error.name not in {"main", name, name.partition(".")[0], name.rpartition(".")[0]}:
+                raise  # a library is missing
+            raise Refusal(f"{name} is no stage: a stage is a module under src/ with a main") from error
         stage(**vars(parser(name, stage).parse_args(rest)))
     except Refusal as refusal:
         sys.stderr.write(f"error: {refusal}\n")

@@ -185,7 +185,7 @@ def statics(flights: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:
             "flight": flights["flight"].astype("float64"),
             "distance": flights["distance"].astype("float64"),
             "minute_of_day": (local.dt.hour * 60 + local.dt.minute).astype("float64"),
-            "weekday": local.dt.dayofweek.astype("float64"),
+            "weekday": local.dt.day_of_week.astype("float64"),
             "block_minutes": (flights["arrives"] - flights["time"]).dt.total_seconds() / 60,
         }
     )

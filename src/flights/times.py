@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
+DAY = pd.Timedelta("1D")
 HOME_ZONE = "America/New_York"
 # Destinations that airports.csv lacks: Puerto Rico and the Virgin Islands.
 OTHER_ZONES = dict.fromkeys(["SJU", "BQN", "PSE", "STT"], "America/Puerto_Rico")
@@ -36,7 +39,8 @@ def scheduled_arrival(
 ) -> pd.Series[pd.Timestamp]:
     """The scheduled arrival in UTC, from a local time of day at the destination without a date.
 
-    It is the first moment after departure at which the clock there shows that time.
+    It is the first moment after departure at which the clock there shows that time. Where the clock is
+    put forward or back within the next day it is read under both offsets, and the earlier that holds counts.
     """
     zones = flights["dest"].map(airports.set_index("faa")["tzone"].to_dict() | OTHER_ZONES).fillna(HOME_ZONE)
     clock = pd.to_timedelta(
@@ -44,8 +48,22 @@ def scheduled_arrival(
     )
     arrives = pd.Series(pd.NaT, index=flights.index, dtype=departs.dtype)
     for zone, group in departs.groupby(zones):
-        local = group.dt.tz_convert(zone)
-        offset = local.dt.tz_localize(None) - group.dt.tz_localize(None)
-        wait = clock.loc[group.index] - offset - (group - group.dt.floor("D"))
-        arrives.loc[group.index] = group + (wait - wait.dt.floor("D"))
+        shown = clock.loc[group.index]
+        now, next_day = _offset(group, zone), _offset(group + DAY, zone)
+        early, late = _next_at(group, shown, now), _next_at(group, shown, next_day)
+        early_holds, late_holds = _offset(early, zone) == now, _offset(late, zone) == next_day
+        arrives.loc[group.index] = early.mask(late_holds & (~early_holds | (late < early)), late)
     return arrives
+
+
+def _offset(moments: pd.Series[pd.Timestamp], zone: Any) -> pd.Series[pd.Timedelta]:
+    """What the clock in a zone shows beyond UTC."""
+    return moments.dt.tz_convert(zone).dt.tz_localize(None) - moments.dt.tz_localize(None)
+
+
+def _next_at(
+    start: pd.Series[pd.Timestamp], clock: pd.Series[pd.Timedelta], offset: pd.Series[pd.Timedelta]
+) -> pd.Series[pd.Timestamp]:
+    """The first moment from `start` on at which a clock at a fixed offset shows a time of day."""
+    wait = clock - offset - (start - start.dt.floor("D"))
+    return start + (wait - wait.dt.floor("D"))

@@ -74,11 +74,14 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     parts = []
     for part in partitions(path):
         try:
+            known = pq.read_schema(part)
+            if missing := sorted(set(columns or []) - set(known.names)):
+                raise Refusal(f"{part}: column {missing[0]!r} is missing; it has {', '.join(known.names)}")
             parts.append(pq.read_table(part, columns=columns))
         except (pa.ArrowInvalid, OSError) as error:
             raise Refusal(f"{part} is not a readable Parquet file: {error}") from error
-        if columns and (missing := sorted(set(columns) - set(parts[-1].column_names))):
-            raise Refusal(f"{part}: column {missing[0]!r} is missing; it has {parts[-1].column_names}")
+        if parts[-1].schema != parts[0].schema:
+            raise Refusal(f"{part}: its columns or their types are not those of the partitions before it")
     table: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return table
 
@@ -96,32 +99,45 @@ def partitions(path: Path) -> list[Path]:
 
 
 def count_rows(path: Path) -> int:
-    """The rows of a table, read from the footers of its partitions."""
+    """The rows of a table, read from the footers of its partitions.
+
+    Raises:
+        Refusal: a file is missing or is not Parquet.
+    """
+    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    return sum(pq.read_metadata(part).num_rows for part in partitions(path))
+    rows = 0
+    for part in partitions(path):
+        try:
+            rows += pq.read_metadata(part).num_rows
+        except (pa.ArrowInvalid, OSError) as error:
+            raise Refusal(f"{part} is not a readable Parquet file: {error}") from error
+    return rows
 
 
-def write_json(content: Any, path: Path) -> None:
-    """Write JSON with sorted keys; floats are rounded to what a metric means (6 decimals).
+def write_json(content: Any, path: Path, decimals: int | None = METRIC_DECIMALS) -> None:
+    """Write JSON with sorted keys; floats are rounded to what a metric means (None: kept as they are).
 
     Raises:
         ValueError: a float is not finite: JSON has no word for it.
     """
-    text = json.dumps(_rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    content = _rounded(content, decimals)
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _rounded(content: Any) -> Any:
+def _rounded(content: Any, decimals: int | None) -> Any:
     if isinstance(content, dict):
-        return {str(key): _rounded(value) for key, value in content.items()}
+        return {str(key): _rounded(value, decimals) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_rounded(value) for value in content]
+        return [_rounded(value, decimals) for value in content]
     if isinstance(content, float):
         if not math.isfinite(content):
             raise ValueError(f"{content} has no place in a metrics file")
-        return round(float(content), METRIC_DECIMALS) + 0.0  # + 0.0: no negative zero
+        number = float(content)
+        return (number if decimals is None else round(number, decimals)) + 0.0  # + 0.0: no negative zero
     return content
 
 
@@ -137,3 +153,5 @@ def read_json(path: Path) -> Any:
         raise Refusal(f"{path} is missing; run `dvc repro`") from error
     except json.JSONDecodeError as error:
         raise Refusal(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise Refusal(f"{path} is not readable JSON: {error}") from error

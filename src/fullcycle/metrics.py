@@ -8,6 +8,7 @@ results they equal: see their tests): ten metrics x 500 resamples x 25 slices ta
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[np.float64]
+    Blocks = npt.NDArray[np.int64]
 
-CLIP = 1e-15  # keeps the log loss of a certain and wrong answer finite, as scikit-learn does
-CHUNK = 32  # resamples computed together: bounds the memory at CHUNK x rows
+# Keeps the log loss of a certain and wrong answer finite, as scikit-learn does.
+CLIP = float(np.finfo("float64").eps)
+CHUNK = 4096  # rows ranked together: bounds the memory at CHUNK x (blocks + resamples)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Decision:
 
 
 def measure(
-    y: Array, p: Array, decision: Decision, bins: int, block: npt.NDArray[np.int64], weights: Array
+    y: Array, p: Array, decision: Decision, bins: int, block: Blocks, weights: Array
 ) -> dict[str, Array]:
     """Every metric for every weighting.
 
@@ -50,39 +53,53 @@ def measure(
         return (
             _ranking(y, p, block, weights)
             | _losses(y, p, block, weights)
-            | _decisions(y, p, decision, block, weights)
+            | decisions(y, p, decision, block, weights)
             | {"calibration_error": _calibration_error(y, p, bins, block, weights)}
         )
 
 
-def _per_block(values: Array, block: npt.NDArray[np.int64], weights: Array) -> Array:
+def _per_block(values: Array, block: Blocks, weights: Array) -> Array:
     """Weighted sums of a value over all rows, by way of its sums in each block; shape (resamples,)."""
     sums = np.bincount(block, values, minlength=weights.shape[1])
     total: Array = np.einsum("rb,b->r", weights, sums)
     return total
 
 
-def _ranking(y: Array, p: Array, block: npt.NDArray[np.int64], weights: Array) -> dict[str, Array]:
-    """Area under the ROC curve (ties count half) and average precision (step-wise, as scikit-learn's)."""
+def _ranking(y: Array, p: Array, block: Blocks, weights: Array) -> dict[str, Array]:
+    """Area under the ROC curve (ties count half) and average precision (step-wise, as scikit-learn's).
+
+    Counts above a threshold are linear in the weights: with whole-number weights they are exact, and one
+    product of matrices gives them for all resamples. Only thresholds at which a positive stands matter.
+    """
     order = np.argsort(-p, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(p[order])), len(p) - 1)  # the last row of each tie
+    tie = np.append(0, np.cumsum(np.diff(p[order]) != 0))  # the number of each row's threshold
     positive, block = y[order] > 0, block[order]
-    areas, precisions = np.empty(len(weights)), np.empty(len(weights))
-    for start in range(0, len(weights), CHUNK):
-        of_row = weights[start : start + CHUNK][:, block]
-        all_above = np.cumsum(of_row, axis=1)[:, ends]
-        hits = np.cumsum(of_row * positive, axis=1)[:, ends]
-        falses = all_above - hits
-        new_hits, new_falses = (np.diff(x, axis=1, prepend=0.0) for x in (hits, falses))
-        chunk = slice(start, start + CHUNK)
-        below = falses[:, -1:] - falses + new_falses / 2
-        areas[chunk] = (new_hits * below).sum(axis=1) / (hits[:, -1] * falses[:, -1])
-        precision = np.divide(hits, all_above, out=np.zeros_like(hits), where=all_above > 0)
-        precisions[chunk] = (new_hits * precision).sum(axis=1) / hits[:, -1]
-    return {"roc_auc": areas, "average_precision": precisions}
+    all_positive, all_negative = (
+        _per_block(x.astype("float64"), block, weights) for x in (positive, ~positive)
+    )
+    area, precision = np.zeros(len(weights)), np.zeros(len(weights))
+    seen = np.zeros((2, weights.shape[1]))  # negatives and positives above, by block
+    starts = np.flatnonzero(np.diff(tie, prepend=-1))
+    # Whole ties together, so that no threshold falls into two chunks.
+    edges = np.append(starts[:: max(1, CHUNK * len(starts) // len(tie))], len(tie))
+    for first, last in pairwise(edges):
+        rows, local = slice(first, last), tie[first:last] - tie[first]
+        own = np.zeros((2, local[-1] + 1, weights.shape[1]))
+        np.add.at(own, (positive[rows].astype(int), local, block[rows]), 1.0)
+        until = np.cumsum(own, axis=1) + seen[:, None]
+        seen = until[:, -1]
+        at = own[1].any(axis=1)
+        half_ties = (until[0] - own[0] / 2)[at]
+        hits, found = weights @ own[1][at].T, weights @ until[1][at].T
+        falses_half, falses = weights @ half_ties.T, weights @ until[0][at].T
+        area += (hits * (all_negative[:, None] - falses_half)).sum(axis=1)
+        precision += (hits * np.divide(found, found + falses, out=np.zeros_like(hits), where=found > 0)).sum(
+            axis=1
+        )
+    return {"roc_auc": area / (all_positive * all_negative), "average_precision": precision / all_positive}
 
 
-def _losses(y: Array, p: Array, block: npt.NDArray[np.int64], weights: Array) -> dict[str, Array]:
+def _losses(y: Array, p: Array, block: Blocks, weights: Array) -> dict[str, Array]:
     clipped = np.clip(p, CLIP, 1 - CLIP)
     log_loss = -np.where(y > 0, np.log(clipped), np.log1p(-clipped))
     rows = _per_block(np.ones_like(p), block, weights)
@@ -92,9 +109,8 @@ def _losses(y: Array, p: Array, block: npt.NDArray[np.int64], weights: Array) ->
     }
 
 
-def _decisions(
-    y: Array, p: Array, decision: Decision, block: npt.NDArray[np.int64], weights: Array
-) -> dict[str, Array]:
+def decisions(y: Array, p: Array, decision: Decision, block: Blocks, weights: Array) -> dict[str, Array]:
+    """The metrics of warned or not warned; arguments as for `measure`."""
     warned, late = p >= decision.threshold, y > 0
     hit, false, missed, quiet = (
         _per_block(cell.astype("float64"), block, weights)
@@ -117,7 +133,7 @@ def bin_of(p: Array, bins: int) -> npt.NDArray[np.int64]:
     return np.searchsorted(edges, p, side="right")
 
 
-def _calibration_error(y: Array, p: Array, bins: int, block: npt.NDArray[np.int64], weights: Array) -> Array:
+def _calibration_error(y: Array, p: Array, bins: int, block: Blocks, weights: Array) -> Array:
     """Mean distance of predicted from real frequency over bins of equal size (Nguyen & O'Connor, 2015)."""
     cell = block * bins + bin_of(p, bins)
     gaps = np.bincount(cell, p - y, minlength=weights.shape[1] * bins).reshape(-1, bins)

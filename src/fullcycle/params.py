@@ -38,7 +38,10 @@ def _duration(value: object) -> timedelta:
     if not found:
         raise ValueError("a duration is a whole number and its unit: 90min, 2h or 28d")
     unit = {"min": "minutes", "h": "hours", "d": "days"}[found[2]]
-    return timedelta(**{unit: int(found[1])})
+    try:
+        return timedelta(**{unit: int(found[1])})
+    except OverflowError as error:
+        raise ValueError("a duration is shorter than a million years") from error
 
 
 def _day(value: object) -> date:
@@ -141,6 +144,8 @@ class Split(Section):
             raise ValueError(f"starts needs the keys {', '.join(order)}, in this order")
         if any(day >= after for day, after in pairwise(self.starts.values())):
             raise ValueError("each part of starts begins after the one before it")
+        if set(self.shares) != set(self.PARTS):
+            raise ValueError(f"shares needs the keys {', '.join(self.PARTS)}")
         if abs(sum(self.shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}; the rule is 1")
         if (self.method == "group") != (self.group is not None):
@@ -189,6 +194,12 @@ class Select(Section):
     tie: Annotated[float, Field(ge=0)]
 
 
+class Honesty(Section):
+    """Which candidate shows what a random split would have promised."""
+
+    candidate: str
+
+
 class Evaluate(Section):
     """How the champion is measured."""
 
@@ -233,11 +244,20 @@ class Params(Section):
     quality: Quality
     train: Annotated[dict[str, Candidate], Field(min_length=1)]
     select: Select
+    honesty: Honesty
     evaluate: Evaluate
     gate: Gate
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Params:
+        roles = {role: getattr(self.problem, role) for role in ("id", "time", "label", "known_at")}
+        if len(set(roles.values())) != len(roles):
+            raise ValueError(f"problem.id, time, label and known_at are four columns, not {roles}")
+        if self.problem.table not in self.ingest.sources:
+            raise ValueError(
+                f"problem.table = {self.problem.table!r} is none of ingest.sources:"
+                f" {', '.join(self.ingest.sources)}"
+            )
         if self.split.method == "time" and self.split.starts["end"] > self.ingest.until:
             raise ValueError(
                 f"split.starts.end ({self.split.starts['end']}) lies after ingest.until"
@@ -245,6 +265,8 @@ class Params(Section):
             )
         if not any(isinstance(candidate, Baseline) for candidate in self.train.values()):
             raise ValueError("train needs a candidate of kind baseline: the gate compares with it")
+        if self.honesty.candidate not in self.train:
+            raise ValueError(f"honesty.candidate = {self.honesty.candidate!r} is none of {list(self.train)}")
         return self
 
 
@@ -304,14 +326,14 @@ def _document(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise Refusal(f"{path} is missing: run from the repository's root") from error
-    loader = _Loader(text)
-    loader.name = str(path)
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path} is not UTF-8 text: {error}") from error
     try:
+        loader = _Loader(text)  # refuses control characters
+        loader.name = str(path)
         return loader.get_single_data()
     except yaml.YAMLError as error:
         raise Refusal(f"{path} is not YAML: {error}") from error
-    finally:
-        loader.dispose()
 
 
 def _validated(adapter: TypeAdapter[Any], content: Any, path: Path, prefix: str) -> Any:
@@ -324,7 +346,12 @@ def _validated(adapter: TypeAdapter[Any], content: Any, path: Path, prefix: str)
 
 
 def _line(problem: Any, prefix: str) -> str:
-    key = ".".join([prefix] * bool(prefix) + [str(part) for part in problem["loc"]])
+    place = [prefix] * bool(prefix) + [str(part) for part in problem["loc"] if part != "[key]"]
+    # Within a candidate pydantic adds its kind to the path, where the file has no such key.
+    path = ".".join(place).split(".")
+    if path[0] == "train" and len(path) > 3:
+        del path[2]
+    key = ".".join(path) or "the whole file"
     rule = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         return f"  {key}: unknown key (value {problem['input']!r}); remove it or correct its spelling"

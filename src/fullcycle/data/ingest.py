@@ -13,7 +13,7 @@ import pandas as pd
 
 from fullcycle import params
 from fullcycle.data.contract import contract
-from fullcycle.data.sources import fetch, read_strings
+from fullcycle.data.sources import fetch, line_of, read_strings
 from fullcycle.errors import Refusal
 from fullcycle.files import replacing, write_json, write_table
 
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     import pandera.pandas as pa
     from pyarrow import Table as Strings
 
+    from fullcycle.data.sources import Fetched
+
 WHOLE = "all"  # the partition of a table without a time
+UNDATED = "undated"  # the partition of rows whose time is missing: `validate` judges them
 
 
-def typed(strings: Strings, schema: pa.DataFrameSchema, name: str) -> pd.DataFrame:
+def typed(strings: Strings, schema: pa.DataFrameSchema, origin: Fetched) -> pd.DataFrame:
     """Cast a table of strings to the contract's columns and types; other columns are left out.
 
     Raises:
@@ -34,14 +37,17 @@ def typed(strings: Strings, schema: pa.DataFrameSchema, name: str) -> pd.DataFra
     """
     missing = [column for column in schema.columns if column not in strings.column_names]
     if missing:
-        raise Refusal(f"{name}, line 1: column {missing[0]!r} is missing; it has {strings.column_names}")
+        raise Refusal(
+            f"{origin.name}, line 1: column {missing[0]!r} is missing; there are"
+            f" {', '.join(strings.column_names)}"
+        )
     frame = strings.select(list(schema.columns)).to_pandas()
     return pd.DataFrame(
-        {column: _cast(frame[column], str(kind.dtype), name) for column, kind in schema.columns.items()}
+        {column: _cast(frame[column], str(kind.dtype), origin) for column, kind in schema.columns.items()}
     )
 
 
-def _cast(values: pd.Series[str], kind: Any, name: str) -> pd.Series[Any]:
+def _cast(values: pd.Series[str], kind: Any, origin: Fetched) -> pd.Series[Any]:
     if kind.startswith("str"):
         return values
     if kind.startswith("datetime64"):
@@ -49,24 +55,30 @@ def _cast(values: pd.Series[str], kind: Any, name: str) -> pd.Series[Any]:
     else:
         numbers = pd.to_numeric(values, errors="coerce")
         if kind.startswith("int"):
-            numbers = numbers.where(numbers == numbers.round())
+            # Beyond 2**53 a float is not the whole number that was written; beyond 2**63 nothing is.
+            exact = numbers.abs() <= 2**53 if numbers.dtype == "float64" else numbers == numbers.astype(kind)
+            numbers = numbers.where((numbers == numbers.round()) & exact)
         cast = numbers
     bad = cast.isna() & (values.notna() | kind.startswith("int"))
     if bad.any():
         row = int(bad.to_numpy().argmax())
+        shown = repr(values.iloc[row]) if pd.notna(values.iloc[row]) else "a missing value"
         raise Refusal(
-            f"{name}, line {row + 2}, column {values.name!r}: {values.iloc[row]!r} is no {kind}"
+            f"{origin.name}, line {line_of(origin, row)}, column {values.name!r}: {shown} is no {kind}"
             f" ({int(bad.sum())} such value(s) in this column)"
         )
     return cast.astype(kind)
 
 
 def partitioned(table: pd.DataFrame, time: str | None, until: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """Rows before `until` (UTC) by month of `time`, named ``2013-01``; one partition without a time."""
+    """Rows before `until` (UTC) by month of `time`, named ``2013-01``; one partition without a time.
+
+    Rows whose time is missing are kept, as ``undated``.
+    """
     if time is None:
         return {WHOLE: table}
-    kept = table[table[time] < until]
-    months = kept[time].dt.strftime("%Y-%m")
+    kept = table[~(table[time] >= until)]
+    months = kept[time].dt.strftime("%Y-%m").fillna(UNDATED)
     return {str(month): part for month, part in kept.groupby(months, sort=True)}
 
 
@@ -83,8 +95,14 @@ def main(*, source: str, out: Path) -> None:
     schema = contract(params.read("problem.module"), source).schema
     if origin.time is not None and origin.time not in schema.columns:
         raise Refusal(f"ingest.sources.{source}.time = {origin.time!r} is no column of the table {source}")
-    table = typed(read_strings(fetched), schema, fetched.name)
+    table = typed(read_strings(fetched), schema, fetched)
+    if origin.time is not None and not str(table[origin.time].dtype).startswith("datetime64"):
+        raise Refusal(f"ingest.sources.{source}.time = {origin.time!r} is no column of times")
     parts = partitioned(table, origin.time, until)
+    if not parts:
+        raise Refusal(
+            f"{origin.url}: none of its {len(table)} rows lies before ingest.until = {until.date()}"
+        )
     with replacing(out) as folder:
         folder.mkdir()
         for name, part in parts.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from csv import reader
 from dataclasses import dataclass
 from importlib import metadata
@@ -61,15 +62,13 @@ def fetch(url: str) -> Fetched:
 
 
 def read_strings(fetched: Fetched) -> pa.Table:
-    """A CSV, perhaps zipped, with every column as string; line n of the file is row n - 2.
+    """A CSV, perhaps zipped, with every column as string.
 
     Raises:
         Refusal: the zip is damaged or holds more than one file, or a line has too few or many fields.
     """
-    name, content = fetched.name, fetched.content
-    if name.endswith(".zip"):
-        content = _unzipped(name, content)
-    columns = next(reader([content.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")]), [])
+    name, content = fetched.name, _unzipped(fetched)
+    columns = next(reader(_text(content)), [])
     if len(set(columns)) != len(columns):
         twice = next(column for column in columns if columns.count(column) > 1)
         raise Refusal(f"{name}, line 1: column {twice!r} stands there twice")
@@ -77,6 +76,8 @@ def read_strings(fetched: Fetched) -> pa.Table:
         table = csv.read_csv(
             io.BytesIO(content),
             read_options=csv.ReadOptions(use_threads=False),  # else errors cannot name the line
+            # Else a quoted line end at the edge of the reader's block (1 MiB) breaks the row.
+            parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
                 strings_can_be_null=True,
@@ -90,7 +91,27 @@ def read_strings(fetched: Fetched) -> pa.Table:
     return table
 
 
-def _unzipped(name: str, content: bytes) -> bytes:
+def line_of(fetched: Fetched, row: int) -> int:
+    """The line of the file on which a row begins: empty lines and line ends in quotes count as lines."""
+    records = reader(_text(_unzipped(fetched)))
+    before = records.line_num
+    for record in records:
+        if record:
+            if row < 0:  # the header is row -1
+                return before + 1
+            row -= 1
+        before = records.line_num
+    raise IndexError(row)
+
+
+def _text(content: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors="replace", newline="")
+
+
+def _unzipped(fetched: Fetched) -> bytes:
+    name, content = fetched.name, fetched.content
+    if not name.endswith(".zip"):
+        return content
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -101,5 +122,6 @@ def _unzipped(name: str, content: bytes) -> bytes:
                     f"{name} would unpack to {members[0].file_size} bytes; the limit is {MAX_BYTES}"
                 )
             return archive.read(members[0])
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    # Damage also shows as zlib.error, ValueError (an offset) and RuntimeError (a flag: encrypted, patched).
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise Refusal(f"{name} ({len(content)} bytes) is truncated or no zip file: {error}") from error

@@ -32,7 +32,9 @@ def by_time(
 ) -> pd.Series[str]:
     """The part of each row, or ``purged`` or ``outside``, by the UTC days at which the parts start."""
     starts = pd.to_datetime(pd.Series(list(settings.starts.values())), utc=True)
-    place = np.searchsorted(starts.to_numpy(), rows[time].to_numpy(), side="right")
+    # Without their zone (UTC) numpy compares moments as numbers, not as Python objects.
+    edges, moments = (each.dt.tz_convert(None).to_numpy() for each in (starts, rows[time]))
+    place = np.searchsorted(edges, moments, side="right")
     part = pd.Series(np.array([OUTSIDE, *PARTS, OUTSIDE])[place], index=rows.index, dtype="str")
     nearest = starts.shift(-1).iloc[np.clip(place - 1, 0, len(PARTS) - 1)].set_axis(rows.index)
     too_late = rows[known_at] >= nearest - horizon
@@ -106,7 +108,7 @@ def summary(rows: pd.DataFrame, part: pd.Series[str], problem: Mapping[str, str]
     return result
 
 
-def main(*, features: Path, out: Path, metrics: Path) -> None:
+def main(*, features: Path, out: Path) -> None:
     """Split the features into parts; rows without a part go to ``set_aside.parquet`` with the reason."""
     settings = params.read("split")
     problem = {name: params.read(f"problem.{name}") for name in ("id", "time", "label", "known_at")}
@@ -124,4 +126,4 @@ def main(*, features: Path, out: Path, metrics: Path) -> None:
             write_table(rows[part == name], folder / f"{name}.parquet")
         aside = ~part.isin(PARTS)
         write_table(rows[aside].assign(reason=part[aside]), folder / "set_aside.parquet")
-    write_json({"method": settings.method} | summary(rows, part, problem), metrics)
+        write_json({"method": settings.method} | summary(rows, part, problem), folder / "summary.json")

@@ -42,12 +42,13 @@ def _schema_failures(table: pd.DataFrame, contract: Table) -> list[tuple[int, st
         contract.schema.validate(table, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases
-        whole = cases[cases["index"].isna()]
+        # A wrong type also makes checks fail, in their own words: the type is the cause, so it comes first.
+        shape = cases["check"].str.match("dtype|column_in")
+        whole = pd.concat([cases[shape], cases[cases["index"].isna() & ~shape]])
         if len(whole):
             case = whole.iloc[0]
-            raise Refusal(
-                f"column {case['column']!r}: {case['check']} fails on {case['failure_case']!r}"
-            ) from None
+            where = "" if pd.isna(case["column"]) else f"column {case['column']!r}: "
+            raise Refusal(f"{where}{case['check']} fails on {case['failure_case']!r}") from None
         # A rule between columns is reported once for each of them: its name alone tells it.
         rules = cases["check"].where(
             cases["schema_context"] == "DataFrameSchema", cases["column"].astype(str) + ": " + cases["check"]
@@ -85,18 +86,34 @@ def validate(
         except Refusal as refusal:
             raise Refusal(f"table {name}, {refusal}") from refusal
     clean = {name: table[reasons[name] == ""] for name, table in tables.items()}
-    loose: dict[str, dict[str, int]] = {name: {} for name in tables}
-    for name, contract in contracts_.items():
-        for reference in contract.references:
-            lonely = unmatched(clean[name], reference.column, clean[reference.table][reference.to])
-            label = f"{reference.column} is in {reference.table}.{reference.to}"
-            loose[name][label] = int(lonely.sum())
-            if reference.required:
-                reasons[name].loc[lonely.index[lonely]] = label
-                clean[name] = clean[name][~lonely]
+    loose = _loose(clean, contracts_, reasons)
     held = {name: tables[name].assign(reasons=reasons[name])[reasons[name] != ""] for name in tables}
     report = {name: _report(tables[name], held[name], loose[name]) for name in tables}
     return clean, held, report
+
+
+def _loose(
+    clean: dict[str, pd.DataFrame], contracts_: Mapping[str, Table], reasons: dict[str, pd.Series[str]]
+) -> dict[str, dict[str, int]]:
+    """Count rows without a partner, and move them from `clean` to `reasons` where one is required.
+
+    A row that goes may have been the partner of another, so this repeats until none goes.
+    """
+    found: dict[str, dict[str, int]] = {name: {} for name in clean}
+    moved = True
+    while moved:
+        moved = False
+        for name, contract in contracts_.items():
+            for reference in contract.references:
+                lonely = unmatched(clean[name], reference.column, clean[reference.table][reference.to])
+                label = f"{reference.column} is in {reference.table}.{reference.to}"
+                before = found[name].get(label, 0) if reference.required else 0
+                found[name][label] = before + int(lonely.sum())
+                if reference.required and lonely.any():
+                    reasons[name].loc[lonely.index[lonely]] = label
+                    clean[name] = clean[name][~lonely]
+                    moved = True
+    return found
 
 
 def _report(table: pd.DataFrame, held: pd.DataFrame, loose: dict[str, int]) -> dict[str, Any]:
@@ -114,7 +131,7 @@ def tolerated(held: pd.DataFrame, rows: int, limit: float, name: str) -> None:
     Raises:
         Refusal: with the commonest rule, its partition and one row.
     """
-    if len(held) <= limit * rows:
+    if not rows or len(held) / rows <= limit:  # divided, not multiplied: 29 of 100 is 0.29 exactly
         return
     worst = held["reasons"].value_counts().index[0]
     cases = held[held["reasons"] == worst]

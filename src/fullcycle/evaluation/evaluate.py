@@ -14,9 +14,9 @@ import pandas as pd
 
 from fullcycle import params
 from fullcycle.evaluation import plots
-from fullcycle.files import DECISION, read_json, read_table, replacing, write_json
+from fullcycle.files import DECISION, PREDICTIONS, read_json, read_table, replacing, write_json
 from fullcycle.intervals import Estimate, days, estimates, resampled
-from fullcycle.metrics import Decision, cheapest_threshold, measure
+from fullcycle.metrics import Decision, cheapest_threshold, decisions, measure
 from fullcycle.params import LOWER_IS_BETTER
 from fullcycle.training import store
 
@@ -80,11 +80,13 @@ def gain_over_constant(rows: Rows, own: dict[str, Array], decision: Decision) ->
 
     Harder than any baseline that has to choose beforehand: it chooses with hindsight.
     """
-    ones = np.ones(len(rows.y))
-    constant = [
-        rows.resamples(ones, Decision(t, decision.false_alarm, decision.missed))["cost"] for t in (0.0, 2.0)
+    block = days(rows.time)
+    weights = resampled(int(block.max()) + 1, rows.settings.resamples, rows.settings.seed)
+    always, never = (replace(decision, threshold=threshold) for threshold in (0.0, 2.0))
+    costs = [
+        decisions(rows.y, np.ones(len(rows.y)), each, block, weights)["cost"] for each in (always, never)
     ]
-    cheaper = min(constant, key=lambda cost: float(cost[0]))
+    cheaper = min(costs, key=lambda cost: float(cost[0]))
     return gain({"cost": cheaper}, {"cost": own["cost"]}, rows.settings.confidence)
 
 
@@ -132,6 +134,7 @@ def draw(
     """All plots, each as PNG, and the curves' numbers as CSV for ``dvc plots``."""
     roc, precision_recall = plots.curves(rows.y, p)
     cells = plots.calibration(rows.y, p, rows.settings.bins)
+    months = {name: month for name, month in months.items() if "roc_auc" in month}  # one class has none
     by_month = pd.DataFrame(
         {"month": list(months), "roc_auc": [month["roc_auc"]["value"] for month in months.values()]}
     )
@@ -172,7 +175,7 @@ def main(
     costs = read_json(champion / DECISION)["costs"]
     decision = Decision(read_json(champion / DECISION)["threshold"], **costs)
     name = read_json(champion / store.MANIFEST)["candidate"]
-    columns = list(read_json(champion / store.MANIFEST)["features"])
+    columns = store.columns(champion)
     pipeline = store.load(champion)
 
     def predict(table: pd.DataFrame) -> Array:
@@ -214,18 +217,18 @@ def compare(
     own = rows.resamples(p, decision)
     label = read_table(validation, columns=[roles["label"]])[roles["label"]].to_numpy("float64")
     result: dict[str, Any] = {"candidates": {}, "gain_over_constant": gain_over_constant(rows, own, decision)}
-    for path in sorted(candidates.glob(f"*/{store.MANIFEST}")):
-        manifest, folder = read_json(path), path.parent
-        if folder.name == champion:
-            continue
-        model = store.load(folder)
-        answers = read_table(folder / "validation.parquet")["probability"].to_numpy()
-        threshold = cheapest_threshold(label, answers, decision.false_alarm, decision.missed)
-        other = replace(decision, threshold=threshold)
-        theirs = rows.resamples(model.predict_proba(rows.rows[list(manifest["features"])])[:, 1], other)
-        result["candidates"][folder.name] = _flat(estimates(theirs, rows.settings.confidence))
+    for name, settings in params.read("train").items():
+        theirs = own
+        if name != champion:
+            folder = candidates / name
+            answers = read_table(folder / PREDICTIONS)["probability"].to_numpy()
+            threshold = cheapest_threshold(label, answers, decision.false_alarm, decision.missed)
+            answered = store.load(folder).predict_proba(rows.rows[store.columns(folder)])[:, 1]
+            theirs = rows.resamples(answered, replace(decision, threshold=threshold))
         gained = gain(theirs, own, rows.settings.confidence)
-        result["candidates"][folder.name]["champion_gains"] = gained
-        if manifest["params"]["kind"] == "baseline":
-            result["gain_over_baseline"] = gained
+        if name != champion:
+            result["candidates"][name] = _flat(estimates(theirs, rows.settings.confidence))
+            result["candidates"][name]["champion_gains"] = gained
+        if settings.kind == "baseline":
+            result["gain_over_baseline"] = gained  # nothing, where the baseline is the champion
     return result

@@ -55,7 +55,7 @@ def _figure(title: str, x: str, y: str, width: float = 5.0) -> tuple[Figure, Axe
 
 
 def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})
 
 
 def draw_curve(curve: pd.DataFrame, title: str, chance: tuple[list[float], list[float]], path: Path) -> None:
@@ -109,4 +109,17 @@ def draw_months(months: dict[str, dict[str, Any]], metric: str, path: Path) -> N
     spread = np.abs(np.array([[value["low"], value["high"]] for value in values]).T - middle)
     axes.errorbar(list(months), middle, yerr=spread, color=INK, marker="o", capsize=4, linestyle="none")
     axes.margins(x=0.4)
+    _save(figure, path)
+
+
+def draw_honesty(scores: dict[str, dict[str, float]], path: Path) -> None:
+    """The score by time beside what random splits promise, with intervals."""
+    figure, axes = _figure("The same model, scored under three splits", "", "ROC AUC", width=6.0)
+    middle = np.array([score["value"] for score in scores.values()])
+    spread = np.abs(np.array([[score["low"], score["high"]] for score in scores.values()]).T - middle)
+    names = ["by time\n(later rows)", "at random", "at random,\nsame period"]
+    axes.bar(names, middle, yerr=spread, capsize=4, color=[INK, RED, RED], width=0.6)
+    for place, value in enumerate(middle):
+        axes.text(place, 0.51, f"{value:.3f}", ha="center", color="white", weight="bold")
+    axes.set_ylim(0.5, 1)
     _save(figure, path)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from fullcycle import params
@@ -28,7 +29,8 @@ def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int) -> pd.Data
     """The rows in the order of time and id, if they keep what every problem promises.
 
     Raises:
-        Refusal: a role has no column, rows were lost or multiplied, or an id is not unique.
+        Refusal: a role has no column or impossible values, rows were lost or multiplied, or an id is not
+            unique.
     """
     for role, column in roles.items():
         if column not in rows:
@@ -38,6 +40,22 @@ def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int) -> pd.Data
     if rows[roles["id"]].duplicated().any():
         twice = rows.loc[rows[roles["id"]].duplicated(), roles["id"]].iloc[0]
         raise Refusal(f"featurize: the id {twice!r} stands on more than one row")
+    label = rows[roles["label"]]
+    impossible = {
+        f"problem.id = {roles['id']!r} is missing": rows[roles["id"]].isna(),
+        f"problem.time = {roles['time']!r} is missing": rows[roles["time"]].isna(),
+        f"problem.label = {roles['label']!r} is neither 0 nor 1 nor missing": label.notna()
+        & ~label.isin([0, 1]),
+        f"problem.known_at = {roles['known_at']!r} is missing beside a label": label.notna()
+        & rows[roles["known_at"]].isna(),
+    }
+    for name, values in rows.select_dtypes("number").items():
+        impossible[f"the feature {name} is infinite"] = values.isin([np.inf, -np.inf])
+    for rule, broken in impossible.items():
+        if broken.any():
+            raise Refusal(
+                f"featurize: {rule} on {int(broken.sum())} rows, first {dict(rows[broken].iloc[0])}"
+            )
     return rows.sort_values([roles["time"], roles["id"]], ignore_index=True)
 
 

@@ -1,6 +1,6 @@
 """Keys and times of tables as integers: what sorting and searching work on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from fullcycle.features.fixedpoint import Array, Indices
 NEVER = np.iinfo(np.int64).min
 Times = npt.NDArray[np.int64]
 _RADIX = 2**16
+_BLOCK = 2**14
 
 
 def microseconds(column: pd.Series) -> Times:
@@ -37,6 +38,19 @@ def stable_order(codes: Array, size: int) -> Indices:
         return np.argsort(codes.astype(np.uint16), kind="stable")
     order = np.argsort((codes % _RADIX).astype(np.uint16), kind="stable")
     return order[stable_order((codes // _RADIX)[order], -(-size // _RADIX))]
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """Consecutive slices of [0, size), each small enough for the processor's cache."""
+    return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))
+
+
+def search_between(haystack: Times, needles: Times) -> Indices:
+    """Positions of needles by binary search between those of the first and the last; both are sorted."""
+    first, last = haystack.searchsorted(needles[[0, -1]])
+    found: Indices = haystack[first:last].searchsorted(needles)
+    found += first
+    return found
 
 
 def codes(

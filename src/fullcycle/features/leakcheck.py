@@ -128,6 +128,8 @@ def _other(column: pd.Series, where: npt.NDArray[np.bool_], *, gone: bool) -> pd
         return column.astype("boolean" if plain_bool else column.dtype).mask(where)
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.mask(where, ~column.fillna(value=False).astype(bool))
+    if column.dropna().isin((0, 1)).all():  # true or false as numbers: a share takes no others
+        return column.mask(where, (1 - column.fillna(0)).astype(column.dtype))
     return column.mask(where, (column.fillna(0) * -3 + 977).astype(column.dtype))
 
 

@@ -28,6 +28,7 @@ from fullcycle.features.streams import (
 )
 
 _FORMAT = 1
+_PATIENCE = 1000
 
 
 class Online:
@@ -77,7 +78,7 @@ class Online:
         self._columns = {t: list(dict.fromkeys(s.known_at for s in ss)) for t, ss in self._streams.items()}
         self._keep = {table: max(s.keep for s in streams) for table, streams in self._streams.items()}
         self._seen: dict[str, dict[Any, list[int]]] = {table: {} for table in self._streams}
-        self._arrivals = dict.fromkeys(self._streams, 0)
+        self._due = dict.fromkeys(self._streams, _PATIENCE)  # events until ids are forgotten
         self._clock: int | None = None
 
     def observe(self, table: str, event: Mapping[str, Any]) -> None:
@@ -107,8 +108,8 @@ class Online:
             self._clock = max(times)
         if taken is not None:
             self._seen[table][name] = taken
-            self._arrivals[table] += 1
-            if self._arrivals[table] > 1000 + len(self._seen[table]):
+            self._due[table] -= 1
+            if self._due[table] <= 0:
                 self._forget(table)
 
     def _take(
@@ -143,8 +144,8 @@ class Online:
             if held is None:
                 held = s.keys[key] = Key()
             held.add(at, name, value)
-            s.since_sweep += 1
-            if self._clock is not None and s.since_sweep > 100 + len(s.keys):
+            s.due -= 1
+            if self._clock is not None and s.due <= 0:
                 s.sweep(self._clock)
         return [mask, newest] if fresh else None
 
@@ -157,10 +158,10 @@ class Online:
                 stream.sweep(self._clock)
 
     def _forget(self, table: str) -> None:
-        self._arrivals[table] = 0
         if self._clock is not None:
             oldest = self._clock - self._keep[table]
             self._seen[table] = {k: v for k, v in self._seen[table].items() if v[1] >= oldest}
+        self._due[table] = _PATIENCE + len(self._seen[table])
 
     def features(self, row: Mapping[str, Any]) -> dict[str, Number]:
         """The features of a request, by name, in the order of the definitions.

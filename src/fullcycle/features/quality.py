@@ -39,7 +39,7 @@ def ledger(raw: Path, clean: Path, quarantine: Path, features: Path, split: Path
     Raises:
         Refusal: some stage does not conserve rows.
     """
-    tables = sorted(path.stem for path in clean.glob("*.parquet"))
+    tables = sorted(path.parent.name for path in raw.glob("*/provenance.json"))
     lines: dict[str, Any] = {"ingest": {}, "validate": {}}
     for name in tables:
         read = read_json(raw / name / "provenance.json")["rows"]

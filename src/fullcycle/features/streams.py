@@ -18,6 +18,7 @@ from fullcycle.features.rolling import Feature
 _EPOCH, _EPOCH_NAIVE = datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1)  # noqa: DTZ001 (naive is UTC)
 _COMPARE = {">=": ge, "<=": le, "==": eq, "!=": ne, ">": gt, "<": lt}
 _MINUTE = 60_000_000
+_PATIENCE = 100
 Number = int | float
 
 
@@ -93,13 +94,13 @@ class Stream:
         self.keep = max(f.lookback for f in features) + slack
         self.plan = [(f, _STATISTIC[f.stat]) for f in features]
         self.keys: dict[Any, Key] = {}
-        self.since_sweep = 0
+        self.due = _PATIENCE  # events until the next sweep
 
     def sweep(self, clock: int) -> None:
         """Drop what is too old from every key; called after as many events as there are keys."""
-        self.since_sweep = 0
         for key in [k for k, held in self.keys.items() if not held.drop_before(clock - self.keep)]:
             del self.keys[key]
+        self.due = _PATIENCE + len(self.keys)
 
 
 def is_null(value: Any) -> bool:

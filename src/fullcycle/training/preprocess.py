@@ -21,13 +21,13 @@ def kinds(features: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 
 def dense(features: pd.DataFrame, knots: int, min_category_rows: int) -> ColumnTransformer:
-    """For linear models: every number as a spline with an indicator of gaps, every category one-hot.
+    """For linear models: numbers as piecewise linear splines with indicators of gaps, categories one-hot.
 
-    The spline is constant beyond its outer knots, so an outlier weighs no more than the extreme value
+    The splines are constant beyond their outer knots, so an outlier weighs no more than the extreme value
     seen in training. Rare and unseen categories share one column.
     """
     numeric, categorical = kinds(features)
-    spline = SplineTransformer(n_knots=knots, knots="quantile", extrapolation="constant")
+    spline = SplineTransformer(n_knots=knots, degree=1, knots="quantile", extrapolation="constant")
     one_hot = OneHotEncoder(
         min_frequency=min_category_rows, handle_unknown="infrequent_if_exist", sparse_output=False
     )

@@ -54,8 +54,9 @@ def main(*, candidates: Path, validation: Path, champion: Path, report: Path) ->
     bins = params.read("evaluate.bins")
     identity, label = params.read("problem.id"), params.read("problem.label")
     rows = read_table(validation, columns=[identity, label])
+    # By the names in params.yaml: a folder that a removed candidate left behind takes no part.
     complexity = {
-        path.parent.name: read_json(path)["complexity"] for path in sorted(candidates.glob("*/manifest.json"))
+        name: read_json(candidates / name / "manifest.json")["complexity"] for name in params.read("train")
     }
     table = {}
     for name in complexity:
@@ -68,7 +69,8 @@ def main(*, candidates: Path, validation: Path, champion: Path, report: Path) ->
         shutil.copytree(candidates / winner, folder, copy_function=shutil.copyfile)
         folder.joinpath(PREDICTIONS).unlink()
         decision = {"threshold": table[winner]["threshold"], "costs": costs.model_dump()}
-        write_json(decision, folder / DECISION)
+        # Unrounded: a threshold is one of the probabilities, and rounded up it would not warn on it.
+        write_json(decision, folder / DECISION, decimals=None)
     write_json(
         {
             "rows": len(rows),

@@ -48,9 +48,12 @@ def load(folder: Path) -> Pipeline:
     """Read a model back, if its file is the one its manifest names and holds trusted types only.
 
     Raises:
-        Refusal: the file was changed after training, or names a type outside `TRUSTED`.
+        Refusal: the file is missing, was changed after training, or names a type outside `TRUSTED`.
     """
-    content = folder.joinpath(PIPELINE).read_bytes()
+    try:
+        content = folder.joinpath(PIPELINE).read_bytes()
+    except OSError as error:
+        raise Refusal(f"{folder / PIPELINE} cannot be read ({error.strerror}); run `dvc repro`") from error
     expected = read_json(folder / MANIFEST)["files"][PIPELINE]
     if sha256(content) != expected:
         raise Refusal(
@@ -60,6 +63,11 @@ def load(folder: Path) -> Pipeline:
     if foreign:
         raise Refusal(f"{folder / PIPELINE} names the type {foreign[0]}; trusted are {', '.join(TRUSTED)}")
     return skops.io.loads(content, trusted=list(TRUSTED))
+
+
+def columns(folder: Path) -> list[str]:
+    """The names of a model's features, in the order of training."""
+    return [name for name, _ in read_json(folder / MANIFEST)["features"]]
 
 
 def canonical(content: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from fullcycle import params
@@ -24,15 +25,35 @@ def parted(rows: pd.DataFrame, roles: dict[str, str]) -> tuple[pd.DataFrame, pd.
     """Features and label (0 or 1) of labelled rows.
 
     Raises:
-        Refusal: there are no rows, no features, or only one class.
+        Refusal: there are no rows, no features, only one class, another label, or an infinite number.
     """
+    other = rows.loc[~rows[roles["label"]].isin([0, 1]), roles["label"]]
+    if len(other):
+        raise Refusal(
+            f"train: the label {roles['label']} is {other.iloc[0]} on {len(other)} rows; the rule is 0 or 1"
+        )
     label = rows[roles["label"]].astype("int64")
     features = rows.drop(columns=list(roles.values()))
     if features.empty:
         raise Refusal(f"train: {len(rows)} rows with {features.shape[1]} features: nothing to learn from")
     if label.nunique() != 2:
         raise Refusal(f"train: the label {roles['label']} has {label.nunique()} class(es); the rule is two")
+    finite(features, "train")
     return features, label
+
+
+def finite(features: pd.DataFrame, part: str) -> None:
+    """Refuse infinite numbers: one model would fail on them, another take them for very large.
+
+    Raises:
+        Refusal: with the first column that has one, and how many.
+    """
+    for name, column in features.select_dtypes("number").items():
+        if infinite := int(np.isinf(column.to_numpy("float64", na_value=np.nan)).sum()):
+            raise Refusal(
+                f"{part}: the feature {name} is infinite on {infinite} rows; the problem's features.py should"
+                " leave out what it cannot compute"
+            )
 
 
 def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
@@ -43,6 +64,7 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
     entry = CANDIDATES[settings.kind]
     pipeline = entry.fit(settings, features, label)
     asked = read_table(validation)
+    finite(asked[features.columns], "validation")
     probability = pipeline.predict_proba(asked[features.columns])[:, 1]
     with replacing(out) as folder:
         folder.mkdir()
@@ -55,11 +77,12 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
                 "complexity": entry.complexity,
                 "params": settings.model_dump(),
                 "inputs": {path.name: sha256(path.read_bytes()) for path in (train, validation)},
-                "features": {name: str(kind) for name, kind in features.dtypes.items()},
+                "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
                 "rows": {"train": len(features), "validation": len(asked)},
                 # Python's own version is left out: it changes no byte of a model (docs/log.md).
                 "versions": {name: version(name) for name in LIBRARIES},
                 "files": {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())},
             },
             folder / store.MANIFEST,
+            decimals=None,
         )

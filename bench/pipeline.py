@@ -1,0 +1,117 @@
+"""What a run costs, measured in one go and printed as Markdown: ``make bench``. Nothing is asserted.
+
+In a fresh clone of HEAD with an empty cache: the wall time of `dvc repro`; wall time and peak memory of
+each stage, started by itself as DVC starts it; and a no-op `dvc repro` beside one of a trivial pipeline
+with as many stages, turn by turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[1]
+TURNS = 5
+ENV = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")} | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "DVC_NO_ANALYTICS": "1",
+}
+
+
+def timed(*command: str, cwd: Path) -> tuple[float, int]:
+    """Wall seconds and the peak memory (in KiB) of a command and of its largest process."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cwd, env=ENV, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} in {cwd} ended with {process.returncode}")
+    return time.perf_counter() - begun, usage.ru_maxrss
+
+
+def answer(*command: str, cwd: Path) -> str:
+    """What a command prints."""
+    return subprocess.run(command, cwd=cwd, env=ENV, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def fresh(path: Path) -> Path:
+    """A clone without data, metrics and plots, so that every stage runs."""
+    answer("git", "clone", "-q", str(ROOT), str(path), cwd=ROOT)
+    for folder in ("metrics", "plots"):
+        shutil.rmtree(path / folder)
+    return path
+
+
+def commands(clone: Path) -> dict[str, str]:
+    """The command of each stage in the order of the run, from dvc.lock and `dvc repro --dry`."""
+    lock = answer(
+        sys.executable,
+        "-c",
+        "import json, yaml; print(json.dumps(yaml.safe_load(open('dvc.lock'))['stages']))",
+        cwd=clone,
+    )
+    order = [
+        line.split("'")[1]
+        for line in answer("dvc", "repro", "--dry", "--force", cwd=clone).splitlines()
+        if line.startswith("Running stage '")
+    ]
+    return {name: json.loads(lock)[name]["cmd"] for name in order}
+
+
+def trivial(path: Path, stages: int) -> Path:
+    """A pipeline of as many stages, each a copy of one small file to the next."""
+    path.mkdir()
+    answer("git", "init", "-q", cwd=path)
+    answer("dvc", "init", "-q", cwd=path)
+    path.joinpath("0").write_text("0\n", encoding="utf-8")
+    lines = ["stages:"]
+    for at in range(stages):
+        lines += [
+            f"  copy{at}:",
+            f"    cmd: cp {at} {at + 1}",
+            f"    deps: ['{at}']",
+            f"    outs: ['{at + 1}']",
+        ]
+    path.joinpath("dvc.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    timed("dvc", "repro", "-q", cwd=path)
+    return path
+
+
+def main() -> None:
+    """Measure and print."""
+    commit = answer("git", "describe", "--always", "--dirty", cwd=ROOT).strip()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        ENV["DVC_SITE_CACHE_DIR"] = str(place / "site")
+        clone = fresh(place / "clone")
+        whole, _ = timed("dvc", "repro", "-q", cwd=clone)
+        steps = commands(clone)
+        alone = fresh(place / "alone")
+        stages = {name: timed("sh", "-c", f"exec {command}", cwd=alone) for name, command in steps.items()}
+        plain = trivial(place / "trivial", len(steps))
+        turns = [
+            (timed("dvc", "repro", cwd=clone)[0], timed("dvc", "repro", cwd=plain)[0]) for _ in range(TURNS)
+        ]
+    print(f"Commit {commit}, {len(os.sched_getaffinity(0))} cores, {platform.platform()}, "
+          f"Python {platform.python_version()}; load before and during not excluded.\n")  # fmt: skip
+    print("| what | wall s | peak memory MB |\n|---|---|---|")
+    print(f"| `dvc repro`, empty cache | {whole:.1f} | |")
+    for name, (seconds, kib) in stages.items():
+        print(f"| {name} | {seconds:.1f} | {kib / 1024:.0f} |")
+    ours, theirs = (median(side) for side in zip(*turns, strict=True))
+    ratio = median(own / other for own, other in turns)
+    print(f"| no-op `dvc repro` | {ours:.2f} | |")
+    print(f"| no-op of {len(steps)} trivial stages | {theirs:.2f} | |")
+    print(f"\nNo-op ratio, median of {TURNS} alternated turns: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
