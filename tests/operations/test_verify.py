@@ -98,7 +98,7 @@ UNDECLARED = {
 
 @pytest.mark.parametrize(("code", "named"), UNDECLARED.values(), ids=UNDECLARED)
 def test_names_what_is_read_undeclared(tiny, code, named):
-    """A module, file or parameter that the stage reads and does not declare is named with the place to add it."""
+    """A module, file or parameter that the stage reads and does not declare is named, with its place."""
     tiny.write("src/secretly.py", "x = 1\n")
     tiny.replace("src/train.py", RECORDED, f"{code}\n{RECORDED}")
     tiny.repro()
@@ -151,7 +151,7 @@ def test_names_another_stages_output(tiny):
 
 
 def test_finds_a_dependency_edited_while_its_stage_ran(tiny, tmp_path):
-    """DVC records the edited file as if it had been used (treeverse/dvc#11058); its outputs tell otherwise."""
+    """DVC records the edited file as if it had been used (treeverse/dvc#11058); the outputs say otherwise."""
     wait = (
         "import os, time\n"
         "if gate := os.environ.get('GATE'):\n"

@@ -1,8 +1,9 @@
 """The code that a stage can run, found without running it: files imported, and the functions in use.
 
 From the files that a stage's command starts, imports are followed through the repository (also inside
-functions, also ``import_module`` of names that can be known). A function or class counts only if some
-code that counts mentions its name, so a helper that one stage does not use is not held against it.
+functions, also ``import_module`` of names that can be known). A function or class counts only if code
+that counts, in its own file or one that imports it, mentions its name: a helper that one stage does not
+use is not held against it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Reach:
     values: frozenset[str]  # the stage's arguments and parameters: what an unknown name may stand for
     files: dict[str, str] = field(default_factory=dict)  # file -> where it is imported
     live: list[tuple[str, Node]] = field(default_factory=list)  # file, statement or function
-    _names: set[str] = field(default_factory=set)
+    _names: dict[str, set[str]] = field(default_factory=dict)  # file -> names that its live code mentions
+    _importers: dict[str, set[str]] = field(default_factory=dict)  # file -> files that import it
     _waiting: list[tuple[str, str, Node]] = field(default_factory=list)
 
     def add_start(self, start: Start) -> None:
@@ -85,19 +87,24 @@ class Reach:
 
     def _settle(self) -> None:
         """Take up waiting functions and classes whose names are mentioned, until nothing changes."""
-        while ready := [unit for unit in self._waiting if unit[1] in self._names]:
-            self._waiting = [unit for unit in self._waiting if unit[1] not in self._names]
+        while ready := [unit for unit in self._waiting if self._mentioned(unit[0], unit[1])]:
+            self._waiting = [unit for unit in self._waiting if unit not in ready]
             for file, _, node in ready:
                 self._scan(file, node)
 
+    def _mentioned(self, file: str, name: str) -> bool:
+        near = {file, *self._importers.get(file, ())}
+        return any(name in self._names.get(other, ()) for other in near)
+
     def _scan(self, file: str, node: Node) -> None:
         self.live.append((file, node))
+        names = self._names.setdefault(file, set())
         for part in walk(node):
             match part:
                 case ast.Name(id=name) | ast.Attribute(attr=name):
-                    self._names.add(name)
+                    names.add(name)
                 case ast.Constant(value=str(text)) if text.isidentifier():
-                    self._names.add(text)
+                    names.add(text)
                 case ast.Import(names=aliases):
                     for alias in aliases:
                         self._import(alias.name, file, part)
@@ -109,10 +116,14 @@ class Reach:
 
     def _import(self, name: str, file: str, node: Node) -> None:
         for found in self.resolve(name):
-            self.add_file(found, f"{file}:{getattr(node, 'lineno', 1)}")
+            self._found(found, file, node)
+
+    def _found(self, found: str, file: str, node: Node) -> None:
+        self._importers.setdefault(found, set()).add(file)
+        self.add_file(found, f"{file}:{getattr(node, 'lineno', 1)}")
 
     def _import_from(self, node: ast.ImportFrom, file: str) -> None:
-        self._names.update(alias.name for alias in node.names)
+        self._names[file].update(alias.name for alias in node.names)
         if node.level:
             folder = posixpath.dirname(file)
             for _ in range(node.level - 1):
@@ -125,7 +136,7 @@ class Reach:
                     if candidate.endswith(".py") and (
                         not candidate.endswith("__init__.py") or self._acts(candidate)
                     ):
-                        self.add_file(candidate, f"{file}:{node.lineno}")
+                        self._found(candidate, file, node)
             return
         self._import(node.module or "", file, node)
         for alias in node.names:

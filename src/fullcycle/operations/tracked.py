@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fullcycle.operations.findings import Finding, finding
+from fullcycle.operations.portable import excused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def credentials(context: Context) -> Iterator[Finding]:
         if b"\0" in content:
             continue
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-            for secret in _secrets(name, line):
+            for secret in _secrets(name, line) if not excused(line, "credential") else ():
                 yield finding(
                     "credential", f"{name}:{number}", f"a secret that begins with {secret[:4]!r}", MEND
                 )
