@@ -85,5 +85,9 @@ class Store:
                     return None
                 below = out[len(path) + 1 :]
                 files |= {f"{below}/{name}".rstrip("/"): content for name, content in parts.items()}
+        current = self.repository.root / path
+        for name in self.repository.walk(path) if current.is_dir() else ():  # what lies between, in Git
+            if not any(covers(out, f"{path}/{name}") for out in self.outs):
+                files[name] = current / name
         hashes = {name: file_hash(content) for name, content in files.items()}
         return files if folder_hash(hashes) == md5 else None

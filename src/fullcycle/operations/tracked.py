@@ -30,6 +30,7 @@ SECRETS = [
         re.IGNORECASE,
     ),
 ]
+PLACEHOLDERS = {"pass", "password", "passwd", "secret", "token", "changeme", "your_password"}
 MAX_READ = 2**20
 MEND = "Revoke it, take it out of Git, and keep it in .dvc/config.local or the environment"
 
@@ -61,7 +62,8 @@ def _secrets(name: str, line: str) -> Iterator[str]:
         yield config[2]
         return
     for pattern in [IN_URL, *SECRETS]:
-        if found := pattern.search(line):
+        found = pattern.search(line)
+        if found and found[1].lower() not in PLACEHOLDERS:
             yield found[1]
             return
 
