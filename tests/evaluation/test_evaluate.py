@@ -122,7 +122,7 @@ def _save(name: str, model: Pipeline, validation: pd.DataFrame, folder: Path, co
         "candidate": name,
         "complexity": complexity,
         "params": {"kind": name},
-        "features": {"noise": "float64", "signal": "float64"},
+        "features": [["noise", "float64"], ["signal", "float64"]],
         "files": {store.PIPELINE: sha256(folder.joinpath(store.PIPELINE).read_bytes())},
     }
     write_json(manifest, folder / store.MANIFEST)
@@ -148,6 +148,10 @@ def run(tmp_path, monkeypatch):
             decision = {"threshold": 0.25, "costs": {"false_alarm": 1.0, "missed": 3.0}}
             write_json(decision, Path("champion", DECISION))
         parameters = {"problem": ROLES | {"slices": ["town"]}, "evaluate": SECTION}
+        parameters["train"] = {name: {"kind": "baseline"} for name in ("logistic", "baseline")}
+        parameters["train"]["logistic"] = {
+            "kind": "logistic", "c": 1.0, "max_iter": 9, "knots": 3, "min_category_rows": 1
+        }  # fmt: skip
         Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         main(
             champion=Path("champion"),
@@ -157,6 +161,7 @@ def run(tmp_path, monkeypatch):
             live=Path("live.parquet"),
             test_metrics=Path("test.json"),
             live_metrics=Path("live.json"),
+            details=Path("details.json"),
             plots_out=Path(out),
         )
         return read_json(Path("test.json"))
@@ -167,22 +172,24 @@ def run(tmp_path, monkeypatch):
 def test_the_stage_reports_the_champion_and_draws_it(run):
     """Test rows with comparisons and plots, live rows without; confusion, months and slices add up."""
     report = run(_rows("2013-09-01", seed=2))
+    details = read_json(Path("details.json"))["test"]
     gained, close = report["gain_over_baseline"]["log_loss"], {"abs": 2e-6}
     assert (report["rows"], report["part"], report["threshold"]) == (600, "test", 0.25)
     assert sum(report["confusion"].values()) == 600
-    assert sum(month["rows"] for month in report["months"].values()) == 600
-    assert set(report["slices"]["town"]) == {"Oslo", "Rome"}
-    assert set(report["candidates"]) == {"baseline"}
-    assert report["candidates"]["baseline"]["champion_gains"] == report["gain_over_baseline"]
+    assert sum(month["rows"] for month in details["months"].values()) == 600
+    assert set(details["slices"]["town"]) == {"Oslo", "Rome"}
+    assert set(details["candidates"]) == {"baseline"}
+    assert details["candidates"]["baseline"]["champion_gains"] == report["gain_over_baseline"]
     assert gained["low"] > 0
-    difference = report["candidates"]["baseline"]["log_loss"]["value"] - report["log_loss"]["value"]
+    difference = details["candidates"]["baseline"]["log_loss"]["value"] - report["log_loss"]["value"]
     assert gained["value"] == pytest.approx(difference, **close)
     cheapest = min(1 - report["positive_share"], 3 * report["positive_share"])
     saved = cheapest - report["cost"]["value"]
     assert report["gain_over_constant"]["cost"]["value"] == pytest.approx(saved, **close)
     live = read_json(Path("live.json"))
     assert live["part"] == "live"
-    assert not {"candidates", "gain_over_baseline", "gain_over_constant"} & set(live)
+    assert set(read_json(Path("details.json"))["live"]) == {"months", "slices"}
+    assert not {"gain_over_baseline", "gain_over_constant"} & set(live)
     drawn = ("roc", "precision_recall", "calibration", "importance", "months")
     expected = {f"{name}.{kind}" for name in drawn for kind in ("csv", "png")} | {"confusion.png"}
     assert {path.name for path in Path("plots").iterdir()} == expected
@@ -193,7 +200,7 @@ def test_the_stage_repeats_byte_for_byte(run):
     contents = []
     for out in ("first", "second"):
         run(_rows("2013-09-01", seed=2), out)
-        files = [*Path(out).iterdir(), Path("test.json"), Path("live.json")]
+        files = [*Path(out).iterdir(), Path("test.json"), Path("live.json"), Path("details.json")]
         contents.append({path.name: path.read_bytes() for path in files})
     assert contents[0] == contents[1]
 
@@ -202,7 +209,8 @@ def test_a_month_of_one_class_has_no_ranking_and_stops_nothing(run):
     """It is reported without ROC AUC, and left out of the plot by month."""
     test = _rows("2013-09-01", seed=2)
     test.loc[test["time"] >= "2013-10-01", "late"] = 0.0
-    report = run(test)
-    assert "roc_auc" not in report["months"]["2013-10"]
-    assert "log_loss" in report["months"]["2013-10"]
+    run(test)
+    months = read_json(Path("details.json"))["test"]["months"]
+    assert "roc_auc" not in months["2013-10"]
+    assert "log_loss" in months["2013-10"]
     assert pd.read_csv("plots/months.csv")["month"].tolist() == ["2013-09"]

@@ -74,7 +74,9 @@ def test_the_stage_hands_the_clean_tables_and_the_horizon_to_the_problem(rows, t
     )
     write_table(rows, Path("clean/trips.parquet"))
     problem = ROLES | {"module": "boats", "table": "trips", "horizon": "90min"}
-    Path("params.yaml").write_text(yaml.safe_dump({"problem": problem, "scale": {"scheduler": None}}), encoding="utf-8")
+    Path("params.yaml").write_text(
+        yaml.safe_dump({"problem": problem, "scale": {"scheduler": None}}), encoding="utf-8"
+    )
     try:
         main(clean=Path("clean"), out=Path("features.parquet"))
     finally:

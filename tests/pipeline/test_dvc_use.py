@@ -104,7 +104,7 @@ def test_an_experiment_reruns_only_what_depends_on_its_parameter(workspace):
     assert experiments(workspace)["leafy"]["train"]["lightgbm"]["num_leaves"] == 127
     assert re.search(r"train\.lightgbm\.num_leaves +63 +127", workspace.dvc("params", "diff"))
     metrics = json.loads(workspace.dvc("metrics", "diff", "--json"))
-    assert metrics["metrics/test.json"]["roc_auc"]["old"] != metrics["metrics/test.json"]["roc_auc"]["new"]
+    assert metrics["metrics/test.json"]["roc_auc.value"]["diff"] != 0
     workspace.dvc("plots", "diff", "HEAD")
     page = (workspace.path / "dvc_plots/index.html").read_text(encoding="utf-8")
     assert '"rev": "HEAD"' in page

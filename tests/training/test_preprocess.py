@@ -33,7 +33,7 @@ def test_trees_see_numbers_as_they_are(made):
 
 
 def test_a_linear_model_sees_finite_numbers_only(made):
-    """Four knots give four spline columns a number, an indicator of gaps, and one column for each category."""
+    """Four knots give four spline columns, gaps an indicator, each category a column of its own."""
     features = made()[0]
     prepared = dense(features, 4, 5).fit(features)
     found = prepared.transform(features)

@@ -166,15 +166,20 @@ def main(
     live: Path,
     test_metrics: Path,
     live_metrics: Path,
+    details: Path,
     plots_out: Path,
 ) -> None:
-    """Measure the champion on the test rows (and the live rows) and write metrics and plots."""
+    """Measure the champion on the test rows (and the live rows) and write metrics and plots.
+
+    The headline numbers are metrics, which `dvc metrics diff` shows; months, slices and the other
+    candidates go to ``details``.
+    """
     settings = params.read("evaluate")
     roles = {role: params.read(f"problem.{role}") for role in ("id", "time", "label", "known_at")}
-    slices = params.read("problem.slices")
+    sliced = params.read("problem.slices")
     costs = read_json(champion / DECISION)["costs"]
     decision = Decision(read_json(champion / DECISION)["threshold"], **costs)
-    name = read_json(champion / store.MANIFEST)["candidate"]
+    champion_name = read_json(champion / store.MANIFEST)["candidate"]
     columns = store.columns(champion)
     pipeline = store.load(champion)
 
@@ -182,26 +187,27 @@ def main(
         answer: Array = pipeline.predict_proba(table[columns])[:, 1]
         return answer
 
-    for part, path in (("test", test_metrics), ("live", live_metrics)):
-        rows = Rows(read_table(test if part == "test" else live), settings, roles)
+    detailed: dict[str, Any] = {}
+    for part, source, path in (("test", test, test_metrics), ("live", live, live_metrics)):
+        rows = Rows(read_table(source), settings, roles)
         p = predict(rows.rows)
         month = rows.time.dt.strftime("%Y-%m")
         months = rows.groups(month, p, decision, settings.min_slice_rows)
-        report = rows.report(p, decision) | {
+        headline = rows.report(p, decision) | {
             "part": part,
             "threshold": decision.threshold,
             "confusion": confusion(rows.y, p, decision.threshold),
-            "months": months,
-            "slices": {
-                column: rows.groups(rows.rows[column], p, decision, settings.min_slice_rows)
-                for column in slices
-            },
         }
+        slices = {name: rows.groups(rows.rows[name], p, decision, settings.min_slice_rows) for name in sliced}
+        detailed[part] = {"months": months, "slices": slices}
         if part == "test":
-            report |= compare(rows, p, decision, name, candidates, validation, roles)
+            gains, others = compare(rows, p, decision, champion_name, candidates, validation, roles)
+            headline |= gains
+            detailed[part]["candidates"] = others
             ranked = importance(predict, rows.rows[columns], rows.y, settings)
             draw(rows, p, decision, months, ranked, plots_out, roles["label"])
-        write_json(report, path)
+        write_json(headline, path)
+    write_json(detailed, details)
 
 
 def compare(
@@ -212,11 +218,15 @@ def compare(
     candidates: Path,
     validation: Path,
     roles: dict[str, str],
-) -> dict[str, Any]:
-    """The other candidates on the same rows, each deciding at its own cheapest validation threshold."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the champion gains over trivial answers, and the other candidates on the same rows.
+
+    Each decides at its own cheapest validation threshold.
+    """
     own = rows.resamples(p, decision)
     label = read_table(validation, columns=[roles["label"]])[roles["label"]].to_numpy("float64")
-    result: dict[str, Any] = {"candidates": {}, "gain_over_constant": gain_over_constant(rows, own, decision)}
+    gains: dict[str, Any] = {"gain_over_constant": gain_over_constant(rows, own, decision)}
+    others: dict[str, Any] = {}
     for name, settings in params.read("train").items():
         theirs = own
         if name != champion:
@@ -227,8 +237,7 @@ def compare(
             theirs = rows.resamples(answered, replace(decision, threshold=threshold))
         gained = gain(theirs, own, rows.settings.confidence)
         if name != champion:
-            result["candidates"][name] = _flat(estimates(theirs, rows.settings.confidence))
-            result["candidates"][name]["champion_gains"] = gained
+            others[name] = _flat(estimates(theirs, rows.settings.confidence)) | {"champion_gains": gained}
         if settings.kind == "baseline":
-            result["gain_over_baseline"] = gained  # nothing, where the baseline is the champion
-    return result
+            gains["gain_over_baseline"] = gained  # nothing, where the baseline is the champion
+    return gains, others
