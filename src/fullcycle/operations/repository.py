@@ -6,6 +6,7 @@ The only file that touches DVC's private modules; a test pins what it uses of th
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -137,18 +138,8 @@ def _name(root: Path, file: Path, name: str) -> str:
 def _relative(root: Path, folder: Path, path: str) -> str:
     if "://" in path:
         return path
-    full = Path(_normal(folder / path))
+    full = Path(os.path.normpath(folder / path))
     return full.relative_to(root).as_posix() if full.is_relative_to(root) else full.as_posix()
-
-
-def _normal(path: Path) -> Path:
-    parts: list[str] = []
-    for part in path.parts:
-        if part == ".." and len(parts) > 1:
-            parts.pop()
-        elif part != "..":
-            parts.append(part)
-    return Path(*parts)
 
 
 def _stage(root: Path, stage: Any, spans: Mapping[str, range]) -> Stage:
