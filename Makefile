@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all lint lock bench remote clean
+.PHONY: help setup repro verify test test-all lint lock bench remote clean
 SHELL := /bin/bash
 PYTHON ?= python3
 # The environment first on PATH: dvc and the stages it starts find their python there.
@@ -27,17 +27,21 @@ repro: setup ## rebuild everything that changed: dvc repro on the real data
 	@python src/fullcycle/operations/mend.py
 	dvc repro
 
+verify: setup ## run each stage alone from what it declares; compare with dvc.lock
+	fullcycle verify
+
 test: .venv/dev ## the fast tests (under 6 minutes)
 	pytest -m "not slow and not service" -n 2
 
 test-all: .venv/dev ## every test, with real servers on loopback
 	pytest -n 2
 
-lint: .venv/dev ## ruff, mypy strict, import contracts
+lint: .venv/dev ## ruff, mypy strict, import contracts, the pipeline's declarations
 	ruff check
 	ruff format --check
 	mypy
 	lint-imports
+	fullcycle lint
 
 lock: ## compile the locked requirements from pyproject.toml
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q uv

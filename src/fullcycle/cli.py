@@ -8,6 +8,7 @@ import typer
 
 from fullcycle import params
 from fullcycle.errors import Refusal
+from fullcycle.operations import lint, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +28,10 @@ def check() -> None:
     """Parse params.yaml and check every rule, as the pipeline's first stage does."""
     params.load()
     typer.echo("params.yaml keeps its rules")
+
+
+app.command("lint")(lint.command)
+app.command("verify")(verify.command)
 
 
 def main() -> None:
