@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PINS = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # Threads that wait soon sleep: spinning ones made LightGBM 5 times slower on a busy machine (docs/log.md).
+    # Waiting threads soon sleep: spinning ones made LightGBM 5 times slower on a busy machine (docs/log.md).
     "GOMP_SPINCOUNT": "20000",
 }
 # Measured (docs/log.md): these make the bytes equal between processors with and without AVX-512.

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from fullcycle.params import Candidate
 
 # As in src/stage.py, before LightGBM is imported: spinning threads are slow where tests share cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "baseline": {"kind": "baseline"},
