@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flights import features
+from flights import features, times
 from flights.schema import TABLES
 from fullcycle.data.ingest import typed
 from fullcycle.data.sources import fetch, read_strings
@@ -30,7 +30,7 @@ AIRPORTS = pd.DataFrame({"faa": list(ZONES), "tzone": list(ZONES.values())})
 def _arrival(departs: str, dest: str, clock: int) -> pd.Timestamp:
     flights = pd.DataFrame({"dest": [dest], "sched_arr_time": [clock]})
     moment = pd.Series(pd.to_datetime([departs], utc=True)).astype("datetime64[us, UTC]")
-    return features.scheduled_arrival(flights, moment, AIRPORTS).iloc[0]
+    return times.scheduled_arrival(flights, moment, AIRPORTS).iloc[0]
 
 
 ARRIVALS = {
@@ -111,7 +111,7 @@ def test_the_derived_moments_fit_the_time_in_the_air(real):
 
     Were an arrival a day or a zone off, thousands would break this or taxi for hours.
     """
-    flights = features.with_times(real["flights"], real["airports"])
+    flights = times.with_times(real["flights"], real["airports"])
     flew = flights.dropna(subset=["air_time", "arr_delay"])
     taxi = (flew["arrived"] - flew["departed"]).dt.total_seconds() / 60 - flew["air_time"]
     assert len(flew) > 2400
@@ -120,7 +120,7 @@ def test_the_derived_moments_fit_the_time_in_the_air(real):
 
 def test_the_derived_moments_show_the_recorded_clock(real):
     """Actual departures, seen on New York's clock, are `dep_time`."""
-    flights = features.with_times(real["flights"], real["airports"]).dropna(subset=["dep_time"])
+    flights = times.with_times(real["flights"], real["airports"]).dropna(subset=["dep_time"])
     local = flights["departed"].dt.tz_convert("America/New_York")
     assert ((local.dt.hour * 100 + local.dt.minute) == flights["dep_time"] % 2400).all()
 
@@ -143,87 +143,20 @@ def test_the_label_is_known_at_the_actual_arrival(real, rows):
     assert rows["late"].isna().sum() == real["flights"]["arr_delay"].isna().sum() > 0
 
 
-def _weather(*hours: str) -> pd.DataFrame:
-    frame = pd.DataFrame(
-        {"origin": "JFK", "time_hour": pd.to_datetime(list(hours), utc=True).astype("datetime64[us, UTC]")}
-    )
-    return frame.assign(**{name: np.arange(len(hours), dtype="float64") for name in features.WEATHER})
-
-
-AGES = [
-    (["2013-01-15T12:59:59Z"], 0.0),
-    (["2013-01-15T13:00:00Z"], None),  # observed at the very moment of asking: not yet known
-    (["2013-01-15T12:00:00Z", "2013-01-15T13:00:00Z"], 0.0),
-    (["2013-01-15T11:00:00Z", "2013-01-15T12:00:00Z"], 1.0),
-    (["2013-01-15T07:00:00Z"], 0.0),  # six hours old
-    (["2013-01-15T06:59:59Z"], None),
-    (["2013-01-15T14:00:00Z"], None),
-]
-
-
-@pytest.mark.parametrize(("hours", "expected"), AGES)
-def test_weather_is_the_newest_before_the_question(hours, expected):
-    """Strictly before it and at most six hours old; the order of its rows does not matter."""
-    asked = pd.DataFrame(
-        {
-            "origin": ["JFK", "EWR"],
-            "time": pd.to_datetime(["2013-01-15T15:00Z"] * 2, utc=True).astype("datetime64[us, UTC]"),
-        }
-    )
-    weather = _weather(*hours)
-    for table in (weather, weather[::-1]):
-        found = features.weather_before(asked, table, HORIZON).set_index("origin")
-        assert (None if pd.isna(found.loc["JFK", "temp"]) else found.loc["JFK", "temp"]) == expected
-        assert pd.isna(found.loc["EWR", "temp"])
-
-
-def test_nothing_that_happens_after_the_question_changes_a_feature(real, rows):
-    """Rewrite all weather and every flight's fate from a moment on: rows asked before it stay as they are."""
-    moment = pd.Timestamp("2013-01-03T15:30Z")
-    weather = real["weather"].copy()
-    later = weather["time_hour"] >= moment
-    weather.loc[later, features.WEATHER] = -1.0
-    flights = real["flights"].assign(
-        dep_time=np.nan, dep_delay=500.0, arr_time=1.0, arr_delay=999.0, air_time=1.0
-    )
-    changed = (
-        features.build(real | {"flights": flights, "weather": weather}, HORIZON)
-        .set_index("flight_id")
-        .sort_index()
-    )
-    known = rows.columns.drop(["late", "label_known_at"])
-    before = rows["time"] - HORIZON <= moment
-    assert 0.3 < before.mean() < 1
-    assert 0 < later.mean() < 1
-    pd.testing.assert_frame_equal(changed.loc[before, known], rows.loc[before, known])
-    assert not changed.loc[~before, known].equals(rows.loc[~before, known])
-
-
-def test_the_wind_is_a_vector():
-    """From the north is (1, 0), from the east (0, 1), times its speed; calm without direction is unknown."""
-    asked = pd.DataFrame(
-        {
-            "origin": ["JFK"],
-            "time": pd.to_datetime(["2013-01-15T15:00Z"], utc=True).astype("datetime64[us, UTC]"),
-        }
-    )
-    weather = _weather("2013-01-15T12:00Z").assign(wind_speed=10.0)
-    for direction, (north, east) in {
-        0: (10, 0),
-        90: (0, 10),
-        180: (-10, 0),
-        270: (0, -10),
-        360: (10, 0),
-    }.items():
-        found = features.weather_before(asked, weather.assign(wind_dir=float(direction)), HORIZON).iloc[0]
-        assert (found["wind_north"], found["wind_east"]) == pytest.approx((north, east), abs=1e-9)
-    assert features.weather_before(asked, weather.assign(wind_dir=np.nan), HORIZON)["wind_north"].isna().all()
+def test_the_wind_is_a_vector(real):
+    """From the north is (1, 0), from the east (0, 1), times its speed; without direction it is unknown."""
+    directions = {0: (10, 0), 90: (0, 10), 180: (-10, 0), 270: (0, -10), 360: (10, 0)}
+    weather = real["weather"].head(6).assign(wind_speed=10.0, wind_dir=[*map(float, directions), np.nan])
+    found = features.histories(real | {"weather": weather}, HORIZON)["weather"]
+    for (north, east), row in zip(directions.values(), found.itertuples(), strict=False):
+        assert (row.wind_north, row.wind_east) == pytest.approx((north, east), abs=1e-9)
+    assert found.iloc[5][["wind_north", "wind_east"]].isna().all()
 
 
 def test_an_aircraft_that_nobody_knows_has_gaps(real, rows):
     """The row stays; what the register would say is missing."""
     known = set(real["planes"]["tailnum"])
-    ids = features.identity(features.with_times(real["flights"], real["airports"]))["flight_id"]
+    ids = times.with_times(real["flights"], real["airports"])["flight_id"]
     unknown = ids[~real["flights"]["tailnum"].isin(known)]
     assert len(unknown) > 100
     assert rows.loc[unknown, ["manufacturer", "engine", "seats", "plane_age"]].isna().all(axis=None)

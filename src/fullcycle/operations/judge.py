@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fullcycle.operations import touched
-from fullcycle.operations.compare import Difference, compare
 from fullcycle.operations.culprit import culprit
 from fullcycle.operations.findings import Finding, finding, ordered
 from fullcycle.operations.hashes import folder_hash, tree_hash
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from fullcycle.operations.compare import Difference
     from fullcycle.operations.context import Context
     from fullcycle.operations.repository import Record, Stage
     from fullcycle.operations.store import Content
@@ -162,6 +162,8 @@ class Verifier:
 
     def different(self, record: Record, done: Run) -> list[Difference]:
         """Where the outputs of a run are not as recorded."""
+        from fullcycle.operations.compare import compare  # noqa: PLC0415  pandas, for those who verify
+
         result = []
         for path, md5 in record.outs.items():
             if tree_hash(done.folder / path) != md5:
