@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup repro verify test test-all lint lock bench remote clean
+.PHONY: help setup repro verify test test-slow test-all lint lock bench remote clean
 SHELL := /bin/bash
 PYTHON ?= python3
 # The environment first on PATH: dvc and the stages it starts find their python there.
@@ -33,8 +33,10 @@ verify: setup ## run each stage alone from what it declares; compare with dvc.lo
 test: .venv/dev ## the fast tests (under 6 minutes)
 	pytest -m "not slow and not service" -n 2
 
-test-all: .venv/dev ## every test, with real servers on loopback
-	pytest -n 2
+test-slow: .venv/dev ## the slow tests: whole runs, kills, real servers on loopback
+	pytest -m "slow or service" -n 2
+
+test-all: test test-slow ## every test
 
 lint: .venv/dev ## ruff, mypy strict, import contracts, the pipeline's declarations
 	ruff check
