@@ -50,8 +50,9 @@ lock: ## compile the locked requirements from pyproject.toml
 	.venv/lock/bin/$(UV_LOCK) -o requirements.txt
 	.venv/lock/bin/$(UV_LOCK) --group dev --extra scale -c requirements.txt -o requirements/dev.txt
 
-bench: .venv/dev ## what a run costs: wall time, memory, and a no-op beside a trivial pipeline's
+bench: .venv/dev ## what a run and the features cost, beside a trivial pipeline and other libraries
 	python bench/pipeline.py
+	python bench/features.py
 
 # Credentials never stand in .dvc/config: dvc takes them from the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE ...)
 # or from .dvc/config.local (dvc remote modify --local store access_key_id ...), which Git does not see.
