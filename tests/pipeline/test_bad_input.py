@@ -262,17 +262,17 @@ def test_tolerable_bad_rows_are_in_quarantine_with_their_reason(ingested):
 
 MISTAKES = {
     "unknown key": (
-        "  rounds: 300",
-        "  rounds: 300\n    turns: 3",
+        "  rounds: 200",
+        "  rounds: 200\n    turns: 3",
         ["train.lightgbm", "turns", "unknown key", "3"],
     ),
     "wrong type": (
-        "rounds: 300",
+        "rounds: 200",
         "rounds: many",
         ["train.lightgbm", "rounds", "'many'", "integer"],
     ),
     "range": (
-        "learning_rate: 0.05",
+        "learning_rate: 0.08",
         "learning_rate: 5.0",
         ["learning_rate", "5.0", "less than or equal to 1"],
     ),
