@@ -133,7 +133,7 @@ def distributed(n: int) -> dict[str, float]:
         weather = sorted(Path(folder).glob("weather-*.parquet"))
         rows = sum(len(pd.read_parquet(path, columns=["flight_id"])) for path in flights)
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
             Client(cluster) as client,
         ):
             seconds, _ = clocked(

@@ -119,7 +119,9 @@ def _runner(scheduler: str | None, workers: int) -> Iterator[Any]:
             yield lambda task, *arguments: client.gather(client.map(task, *arguments, pure=False))
         return
     with (
-        distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield lambda task, *arguments: client.gather(client.map(task, *arguments, pure=False))
