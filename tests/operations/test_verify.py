@@ -27,6 +27,13 @@ def test_finds_nothing_in_a_sound_repository(finished):
     assert all(verdict.witnessed for verdict in verdicts.values())
 
 
+def test_bytecode_in_the_work_tree_is_no_input(tiny):
+    """Python looks for it beside every module: what a command left there is not an undeclared read."""
+    tiny.run("python", "-m", "compileall", "-q", "src")
+    assert list(tiny.path.rglob("__pycache__/*.pyc"))
+    assert {verdict.word for verdict in tiny.verify().values()} == {"identical"}
+
+
 # What train.py writes beside the model, the variation that is to blame.
 UNSTEADY = {
     "a clock read into the output": ("__import__('time').time_ns()", "the run itself"),

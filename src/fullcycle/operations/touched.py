@@ -67,6 +67,8 @@ def _inside(
     """A read of a file that the sandbox lacks but the repository has."""
     if kind == "write" or not path.is_relative_to(run.folder) or path == run.folder:
         return
+    if "__pycache__" in path.parts:  # Python looks there beside every module; the module itself is judged
+        return
     within = path.relative_to(run.folder).as_posix()
     known = any(covers(item, within) or covers(within, item) for item in declared)
     if not known and _exists(repository, within):
