@@ -55,9 +55,9 @@ def killed(clone, order, place, seconds, *, group):
                 break
         time.sleep(seconds)
         running = process.poll() is None
-        if group:
+        if running and group:
             os.killpg(process.pid, signal.SIGKILL)
-        else:
+        elif running:
             process.kill()
     finally:
         process.stdout.close()
@@ -88,6 +88,7 @@ def test_a_killed_run_is_completed_by_the_next_with_the_same_outputs(cloned, bui
                 hits += 1
             else:
                 begin_again(clone)
+                break
     assert hits == KILLS
     clone.run("make", "-o", "setup", "repro", timeout=900)
     assert hashes(clone) == hashes(built)
