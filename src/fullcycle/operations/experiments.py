@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
 import pygit2
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
@@ -35,6 +34,7 @@ from fullcycle.operations.yamltext import YamlText
 
 PARAMS, LOCK = "params.yaml", "dvc.lock"
 READ_ONLY = 0o444
+NO_METRICS = "{}\n"  # a metrics file that is missing would be an error to `dvc exp show`, and slow it down
 FILE_MODE = pygit2.enums.FileMode.BLOB
 
 
@@ -96,6 +96,30 @@ def _place(path: Path, cache: Path, md5: str) -> None:
     path.replace(target)  # the caller works on the cache's own file system
 
 
+def _downstream(graph: Any, stage: Any) -> list[Any]:
+    """The stages that depend on a stage's outputs, directly or through others."""
+    found, open_ends = [], [stage]
+    while open_ends:
+        new = [each for each in graph.predecessors(open_ends.pop()) if each not in found]
+        found += new
+        open_ends += new
+    return found
+
+
+def upstream(stage: str) -> list[str]:
+    """The stages whose outputs a stage depends on, in ``dvc.yaml``.
+
+    Raises:
+        Refusal: there is no such stage, or this is no repository of DVC's.
+    """
+    try:
+        with Repo(os.curdir) as repo:
+            known = repo.stage.load_one("dvc.yaml", stage)
+            return sorted(each.addressing for each in repo.index.graph.successors(known))
+    except DvcException as error:
+        raise Refusal(f"{stage}: {error}") from error
+
+
 class Experiments:
     """Experiments of one stage on the current commit and the workspace's tracked files.
 
@@ -111,12 +135,13 @@ class Experiments:
             git = pygit2.Repository(os.curdir)
             with Repo(os.curdir) as repo, repo.lock:
                 known = repo.stage.load_one("dvc.yaml", stage)
-                after = nx.ancestors(repo.index.graph, known)
+                after = _downstream(repo.index.graph, known)
                 known.save_deps()
                 self.cache = Path(repo.cache.local.path)
-                self.outs = [out.def_path for out in known.outs if out.use_cache]
-                self.in_git = [out.def_path for out in known.outs if not out.use_cache]
-                self.stale = [out.def_path for each in after for out in each.outs if not out.use_cache]
+                stale = [out for each in after for out in each.outs if not out.use_cache]
+                self.stale = {
+                    out.def_path: bool(out.metric) for out in [*stale, *known.outs] if not out.use_cache
+                }
                 known.outs = []
                 self.entry = json.loads(json.dumps(to_single_stage_lockfile(known)))
         except (DvcException, pygit2.GitError) as error:
@@ -148,7 +173,9 @@ class Experiments:
         space = self._ref("")
         return {ref.removeprefix(space) for ref in self.git.references if ref.startswith(space)}
 
-    def write(self, name: str, message: str, values: dict[str, Any], outs: dict[str, Stored], when: int) -> str:
+    def write(
+        self, name: str, message: str, values: dict[str, Any], outs: dict[str, Stored], when: int
+    ) -> str:
         """Write one experiment, replacing one of the same name, and return its commit.
 
         Args:
@@ -159,10 +186,12 @@ class Experiments:
             when: seconds since 1970.
         """
         index = pygit2.Index()
-        index.read_tree(self.git[self.tree])
-        for path in self.stale + self.in_git:
-            self._drop(index, path)
+        index.read_tree(self.git[self.tree].peel(pygit2.Tree))
         files = {PARAMS: self.params.replaced(values)}
+        for path, is_metric in self.stale.items():
+            self._drop(index, path)
+            if is_metric:
+                files[path] = NO_METRICS
         if outs:
             files[LOCK] = self._locked(values, outs)
             files |= {path: out.content for path, out in outs.items() if out.content is not None}
@@ -213,7 +242,11 @@ def _workspace_tree() -> str:
         said = ""
         for command in (["read-tree", "HEAD"], ["add", "--update"], ["write-tree"]):
             done = subprocess.run(  # noqa: S603
-                ["git", *command], env=own, check=False, capture_output=True, text=True  # noqa: S607
+                ["git", *command],  # noqa: S607
+                env=own,
+                check=False,
+                capture_output=True,
+                text=True,
             )
             if done.returncode:
                 raise Refusal(f"git {' '.join(command)}: {done.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""What `fullcycle sweep` adds to a fit. None of it may change a byte of the result: a test holds it to that."""
+"""What a sweep adds to a fit. None of it may change a byte of the result: tests hold it to that."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Kept:
 
     entries: dict[str, Any] = field(default_factory=dict)
 
-    def cache(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def cache(self, function: Callable[..., Any], ignore: object = None) -> Callable[..., Any]:  # noqa: ARG002
         """scikit-learn's protocol: wrap the function that fits and applies one step."""
 
         def kept(transformer: Any, *rows: Any, **options: Any) -> Any:
@@ -42,6 +42,12 @@ class Kept:
             return self.entries[key]
 
         return kept
+
+    @property
+    def fitted(self) -> Any:
+        """The preprocessing of the fit at work."""
+        (entry,) = self.entries.values()
+        return entry[1]
 
 
 NONE = Hooks()
