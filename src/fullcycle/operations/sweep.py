@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fullcycle.operations.sweep_journal import Journal
     from fullcycle.operations.sweep_pool import Pool
     from fullcycle.operations.sweep_search import Search
+    from fullcycle.operations.sweep_trial import Trials
 
 MODULE = "fullcycle.training.train"
 INTERRUPTED = 130  # the exit code of a process that Ctrl-C ended
@@ -170,6 +171,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _work(
+    settings: params.Sweep, section: Any, experiments: Experiments, options: dict[str, str], scratch: Path
+) -> Trials:
+    """What a worker does, with the rows read."""
+    from fullcycle.operations.sweep_trial import Trials  # noqa: PLC0415  after the threads are set
+    from fullcycle.training.train import load  # noqa: PLC0415
+
+    inputs = load(Path(options["--train"]), Path(options["--validation"]))
+    outs = options["--out"], options["--metrics"]
+    return Trials(settings.candidate, section, inputs, settings.metric, outs, experiments.cache, scratch)
+
+
+def _pool(work: Trials, workers: int) -> Pool:
+    from fullcycle.operations.sweep_pool import Pool  # noqa: PLC0415
+
+    if work.section.kind == "lightgbm":
+        import lightgbm  # noqa: F401, PLC0415  once here and not in every worker
+    return Pool(work, workers)
+
+
 def main(*, trials: str, minutes: str, plots: Path) -> None:
     """Search as ``sweep`` in params.yaml says; empty text takes the budget from there."""
     whole = params.load()
@@ -181,12 +202,9 @@ def main(*, trials: str, minutes: str, plots: Path) -> None:
     section = whole.train[settings.candidate]
     workers = settings.workers or cores()
     experiments, options = prepared(settings.candidate)
-    from fullcycle.operations.sweep_pool import Pool  # noqa: PLC0415  after the threads are set
     from fullcycle.operations.sweep_screen import Screen  # noqa: PLC0415
     from fullcycle.operations.sweep_search import Search  # noqa: PLC0415
     from fullcycle.operations.sweep_summary import write  # noqa: PLC0415
-    from fullcycle.operations.sweep_trial import Trials  # noqa: PLC0415
-    from fullcycle.training.train import load  # noqa: PLC0415
 
     search, books = Search(settings), Books(settings, section, experiments)
     books.restore()
@@ -197,17 +215,8 @@ def main(*, trials: str, minutes: str, plots: Path) -> None:
     interrupted = False
     try:
         if len(books.journal.ended) < search.size:
-            inputs = load(Path(options["--train"]), Path(options["--validation"]))
-            work = Trials(
-                settings.candidate,
-                section,
-                inputs,
-                settings.metric,
-                (options["--out"], options["--metrics"]),
-                experiments.cache,
-                scratch,
-            )
-            with screen, Pool(work, workers) as pool:
+            work = _work(settings, section, experiments, options, scratch)
+            with screen, _pool(work, workers) as pool:
                 run(settings, books, search, pool, screen)
     except KeyboardInterrupt:
         interrupted = True
