@@ -13,11 +13,13 @@ nothing. Both times are of the whole process, from start to end.
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -73,11 +75,13 @@ from fullcycle.operations.sweep_search import Past, Search
 from dataclasses import asdict
 whole = params.load()
 search = Search(whole.sweep.model_copy(update={"method": "tpe"}))
-past = [Past(search.draw(n, []), "complete", n / 100, {p: 0.5 for p in range(10, 100, 10)}) for n in range(99)]
+steps = dict.fromkeys(range(10, 100, 10), 0.5)
+past = [Past(search.draw(n, []), "complete", n / 100, steps) for n in range(99)]
 here = Experiments("train@lightgbm")
 scratch = here.cache.parent / "bench"
 journal = Journal(Path(".dvc/tmp/bench"))
-times = {"draw (TPE after 99 trials)": [], "outputs into the cache": [], "journal": [], "experiment in Git": []}
+names = ("draw (TPE after 99 trials)", "outputs into the cache", "journal", "experiment in Git")
+times = {name: [] for name in names}
 for number in range(50):
     shutil.copytree("models/candidates/lightgbm", scratch / "out")
     for file in (scratch / "out").iterdir():
@@ -97,6 +101,12 @@ for number in range(50):
         times[name].append(1000 * (end - start))
 json.dump({name: median(values) for name, values in times.items()}, sys.stdout)
 """
+
+
+def spent() -> float:
+    """Processor seconds of all processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def timed(command: list[str], folder: Path, timeout: float | None = None) -> tuple[float, str]:
@@ -133,31 +143,32 @@ def cloned(folder: Path) -> Path:
     return folder
 
 
-def side_by_side(folder: Path, trials: int, rounds: int, cores: int) -> tuple[list[float], list[float]]:
-    """Seconds of sweep and bare loop in each round; their metrics must agree."""
-    sweeps, bares = [], []
+def side_by_side(folder: Path, trials: int, rounds: int, cores: int) -> dict[str, list[tuple[float, float]]]:
+    """Wall and processor seconds of sweep and bare loop in each round; their metrics must agree."""
+    laps: dict[str, list[tuple[float, float]]] = {"sweep": [], "bare": []}
     edges = [trials * step // rounds for step in range(rounds + 1)]
-    for turn, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for turn, (first, last) in enumerate(pairwise(edges)):
         sides = [
-            (sweeps, [*SWEEP, "--trials", str(last), "--minutes", "600"]),
-            (bares, [sys.executable, "-c", BARE, str(first), str(last), str(cores)]),
+            ("sweep", [*SWEEP, "--trials", str(last), "--minutes", "600"]),
+            ("bare", [sys.executable, "-c", BARE, str(first), str(last), str(cores)]),
         ]
-        for seconds, command in sides if turn % 2 == 0 else sides[::-1]:
+        for side, command in sides if turn % 2 == 0 else sides[::-1]:
+            before = spent()
             lap, output = timed(command, folder)
-            seconds.append(lap)
-            if seconds is bares:
+            laps[side].append((lap, spent() - before))
+            print(
+                f"round {turn + 1}: {last - first} trials, {side} {lap:.1f} s, processor {laps[side][-1][1]:.1f} s",
+                flush=True,
+            )
+            if side == "bare":
                 values = json.loads(output)
-        print(
-            f"round {turn + 1}: {last - first} trials, sweep {sweeps[-1]:.1f} s, bare {bares[-1]:.1f} s",
-            flush=True,
-        )
         table = (folder / "plots/sweep/trials.csv").read_text(encoding="utf-8").splitlines()
         column = table[0].split(",").index("roc_auc")
         swept = [float(line.split(",")[column]) for line in table[1 + first : 1 + last]]
         worst = max(abs(one - other) for one, other in zip(swept, values, strict=True))
         if worst > 1e-6:
             sys.exit(f"the two sides disagree by {worst}: not the same trials")
-    return sweeps, bares
+    return laps
 
 
 def with_dvc(folder: Path, count: int, cores: int) -> dict[str, float]:
@@ -169,13 +180,9 @@ def with_dvc(folder: Path, count: int, cores: int) -> dict[str, float]:
     def command(*more: str) -> list[str]:
         return ["dvc", "exp", "run", *more, change[0], change[1].format(next(rounds)), target]
 
-    result = {
-        "the stage's command alone, 1 round": median(
-            timed(["bash", "-c", cmd.replace("models/candidates", "/tmp/bench-models")], folder)[0]
-            for _ in range(count)  # noqa: S108
-        )
-    }
-    timed(["git", "checkout", "-q", "."], folder)
+    elsewhere = cmd.replace("--out models", "--out scratch").replace("--metrics metrics", "--metrics scratch")
+    alone = [timed(["bash", "-c", elsewhere], folder)[0] for _ in range(count)]
+    result = {"the stage's command alone": median(alone)}
     result["dvc exp run"] = median(timed(command(), folder)[0] for _ in range(count))
     timed(["git", "checkout", "-q", "."], folder)
     queueing = [timed(command("--queue"), folder)[0] for _ in range(count)]
@@ -203,11 +210,17 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(["src", *filter(None, [os.environ.get("PYTHONPATH")])])
     with tempfile.TemporaryDirectory() as temporary:
         folder = cloned(Path(temporary, "clone"))
-        sweeps, bares = side_by_side(folder, given.trials, given.rounds, cores)
+        laps = side_by_side(folder, given.trials, given.rounds, cores)
         parts = json.loads(timed([sys.executable, "-c", PARTS], folder)[1])
         shown, listing = timed(["dvc", "exp", "show", "--json"], folder)
-        lines = [("sweep, whole", f"{sum(sweeps):.1f} s"), ("bare Optuna loop, whole", f"{sum(bares):.1f} s")]
-        lines += [("ratio", f"{sum(sweeps) / sum(bares):.3f}")]
+        lines = []
+        for at, kind in enumerate(("wall", "processor")):
+            whole, bare = (sum(lap[at] for lap in laps[side]) for side in ("sweep", "bare"))
+            lines += [
+                (f"sweep, {kind} time", f"{whole:.1f} s"),
+                (f"bare Optuna loop, {kind} time", f"{bare:.1f} s"),
+            ]
+            lines += [(f"ratio of {kind} times", f"{whole / bare:.3f}")]
         lines += [(f"bookkeeping of a trial: {name}", f"{ms:.1f} ms") for name, ms in parts.items()]
         lines += [("bookkeeping of a trial: sum", f"{sum(parts.values()):.1f} ms")]
         lines += [(f"first dvc exp show of {len(json.loads(listing)[1]['experiments'])}", f"{shown:.1f} s")]

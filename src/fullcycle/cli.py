@@ -35,7 +35,7 @@ def check() -> None:
 @app.command()
 def sweep(
     trials: Annotated[int | None, typer.Option(min=1, help="Instead of sweep.budget.trials.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Instead of sweep.budget.minutes.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=1e-9, help="Instead of sweep.budget.minutes.")] = None,
 ) -> None:
     """Search the space of `sweep` in params.yaml; every trial becomes a DVC experiment.
 

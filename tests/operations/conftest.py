@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-MAKE = '''
+MAKE = """
 import numpy as np, pandas as pd
 from pathlib import Path
 rng = np.random.default_rng(7)
@@ -28,7 +28,7 @@ for name, rows, first in (("train", 3000, 0), ("validation", 1200, 3000)):
     })
     frame["late"] = rng.random(rows) < 1 / (1 + np.exp(-(a + 0.5 * b * c - 1)))
     frame.to_parquet(f"data/split/{name}.parquet", index=False)
-'''
+"""
 SWEEP = {
     "candidate": "lightgbm",
     "method": "random",
@@ -132,7 +132,9 @@ def make_environment(tmp_path_factory):
 def make_finished(tmp_path_factory, environment_of_small):
     """The repository after its first `dvc repro`, committed; not to be written to."""
     small = Small(tmp_path_factory.mktemp("small") / "repository", environment_of_small)
-    shutil.copytree(ROOT / "src", small.path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(
+        ROOT / "src", small.path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
     for name in (".gitignore", ".gitattributes", ".dvcignore", "requirements.txt"):
         shutil.copy(ROOT / name, small.path / name)
     small.file("make.py").write_text(MAKE)
@@ -164,4 +166,83 @@ def small(finished, tmp_path):
     """A copy of the finished repository of one's own."""
     own = Small(tmp_path / "repository", finished.env)
     shutil.copytree(finished.path, own.path, symlinks=True)
+    return own
+
+
+TOY_STAGES = """
+stages:
+  data:
+    cmd: mkdir -p data && echo 1 2 3 > data/rows.txt
+    outs: [data]
+  train:
+    foreach: [one, two]
+    do:
+      desc: Writes what its parameters say.
+      cmd: python fit.py ${item}
+      params: [problem.label, "train.${item}"]
+      deps: [data/rows.txt, fit.py]
+      outs: ["models/${item}"]
+      metrics: ["metrics/train/${item}.json": {cache: false}]
+  select:
+    cmd: mkdir -p plots && cp metrics/train/one.json metrics/selection.json && echo 1 > plots/curve.csv
+    deps: [metrics/train/one.json]
+    metrics: [metrics/selection.json: {cache: false}]
+    outs: [plots: {cache: false}]
+"""
+TOY_PARAMS = """\
+# The question.
+problem: {label: late}
+
+train:
+  one:
+    kind: lightgbm
+    rate: 0.05   # how fast
+    # How many.
+    rounds: 10
+    mode: "on"
+  two: {kind: baseline, rate: 1.0, rounds: 1, mode: "off"}
+"""
+TOY_FIT = """\
+import json, sys, yaml
+from pathlib import Path
+name = sys.argv[1]
+settings = yaml.safe_load(open("params.yaml"))["train"][name]
+folder = Path("models", name)
+(folder / "deep").mkdir(parents=True)
+(folder / "a.txt").write_text(repr(settings))
+(folder / "deep" / "b.bin").write_bytes(b"same")
+(folder / "c.bin").write_bytes(b"same")
+Path("metrics/train").mkdir(parents=True, exist_ok=True)
+Path("metrics/train", f"{name}.json").write_text(json.dumps({"score": settings["rate"] * 2}) + "\\n")
+"""
+
+
+@pytest.fixture(scope="session", name="finished_toy")
+def make_finished_toy(tmp_path_factory, environment_of_small):
+    """A pipeline whose stages take no time, after its first `dvc repro`; not to be written to."""
+    toy = Small(tmp_path_factory.mktemp("toy") / "repository", environment_of_small)
+    toy.path.mkdir()
+    toy.file("dvc.yaml").write_text(TOY_STAGES)
+    toy.file("params.yaml").write_text(TOY_PARAMS)
+    toy.file("fit.py").write_text(TOY_FIT)
+    toy.file(".gitignore").write_text("/data\n/models\n")
+    for command in (
+        ("git", "init", "-qb", "main"),
+        ("git", "config", "user.name", "A Test"),
+        ("git", "config", "user.email", "test@example.invalid"),
+        (sys.executable, "-m", "dvc", "init", "-q"),
+        (sys.executable, "-m", "dvc", "repro", "-q"),
+        ("git", "add", "-A"),
+        ("git", "commit", "-qm", "First run"),
+    ):
+        toy.run(*command)
+    return toy
+
+
+@pytest.fixture
+def toy(finished_toy, tmp_path, monkeypatch):
+    """A copy of the toy of one's own, which is also the current folder."""
+    own = Small(tmp_path / "toy", finished_toy.env)
+    shutil.copytree(finished_toy.path, own.path, symlinks=True)
+    monkeypatch.chdir(own.path)
     return own

@@ -17,6 +17,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def store(path: Path, cache: Path) -> Stored:
     folder = path.with_name(f"{path.name}.dir")
     folder.write_text(text, encoding="utf-8")
     _place(folder, cache, md5)
+    shutil.rmtree(path)
     return Stored(md5, size, len(files))
 
 
@@ -104,6 +106,14 @@ def _downstream(graph: Any, stage: Any) -> list[Any]:
         found += new
         open_ends += new
     return found
+
+
+def never_ran() -> list[str]:
+    """The stages of the workspace that ``dvc.lock`` does not know: `dvc exp apply` fails on their outputs."""
+    with Repo(os.curdir) as repo:
+        return sorted(
+            each.addressing for each in repo.index.stages if not all(out.hash_info for out in each.outs)
+        )
 
 
 def upstream(stage: str) -> list[str]:

@@ -95,10 +95,15 @@ def prepared(candidate: str) -> tuple[Experiments, dict[str, str]]:
         Refusal: `dvc repro` of those stages failed, or the stage is not what a sweep can run.
     """
     os.environ["OMP_NUM_THREADS"] = "1"  # one thread for each trial: before any library that reads it
-    from fullcycle.operations.experiments import Experiments, upstream  # noqa: PLC0415
+    from fullcycle.operations.experiments import Experiments, never_ran, upstream  # noqa: PLC0415
 
     stage = f"train@{candidate}"
     before = upstream(stage)
+    if new := never_ran():
+        raise Refusal(
+            f"sweep: {', '.join(new)} never ran, and `dvc exp apply` of a trial would fail on its outputs;"
+            " run `dvc repro` and commit, then start again"
+        )
     if before:
         sys.stderr.write(f"dvc repro {' '.join(before)}\n")
         # Not a thread more than a plain `dvc repro` would have: its stages are not trials.

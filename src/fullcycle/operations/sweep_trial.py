@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -139,5 +140,6 @@ class Trials:
         trained = time.perf_counter()
         out, metrics_file = self.outs
         outs = {out: store(folder / "out", self.cache), metrics_file: kept_in_git(folder / "metrics.json")}
+        shutil.rmtree(folder)
         now = time.perf_counter()
         return Result("complete", now - start, metrics, watch.steps if watch else {}, outs, now - trained)
