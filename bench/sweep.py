@@ -156,10 +156,8 @@ def side_by_side(folder: Path, trials: int, rounds: int, cores: int) -> dict[str
             before = spent()
             lap, output = timed(command, folder)
             laps[side].append((lap, spent() - before))
-            print(
-                f"round {turn + 1}: {last - first} trials, {side} {lap:.1f} s, processor {laps[side][-1][1]:.1f} s",
-                flush=True,
-            )
+            said = f"{lap:.1f} s, processor {laps[side][-1][1]:.1f} s"
+            print(f"round {turn + 1}: {last - first} trials, {side} {said}", flush=True)
             if side == "bare":
                 values = json.loads(output)
         table = (folder / "plots/sweep/trials.csv").read_text(encoding="utf-8").splitlines()

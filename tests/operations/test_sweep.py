@@ -357,8 +357,8 @@ def test_killed_sweep_goes_on_and_runs_no_trial_twice(small):
     assert before.items() <= after.items()
     numbers = [json.loads(line)["number"] for line in journal.read_text().splitlines() if '"ended"' in line]
     assert sorted(numbers) == list(range(12))
-    assert len(after) == 12
-    assert len(rows(small)) == 12
+    assert len(after) == len(rows(small)) == 12
+    assert {line["state"] for line in rows(small)} <= {"complete", "pruned"}
     assert not list(small.file(".dvc/cache").glob("sweep-*"))
     assert "12 of 12 trials" in small.sweep()
     assert small.refs() == after
@@ -383,9 +383,9 @@ def test_ctrl_c_ends_with_the_summary(small):
 def test_a_failed_trial_is_recorded_and_stops_nothing(small):
     """The trial that fails has its error in summary and table; the others are experiments."""
     train = small.file("src/fullcycle/training/train.py")
+    line = "    entry = CANDIDATES[settings.kind]\n"
     broken = train.read_text().replace(
-        "    entry = CANDIDATES[settings.kind]\n",
-        "    entry = CANDIDATES[settings.kind]\n    if settings.seed == 3:\n        raise ValueError('unlucky')\n",
+        line, f"{line}    if settings.seed == 3:\n        raise ValueError('unlucky')\n"
     )
     train.write_text(broken)
     small.configure(method="grid", space={"seed": {"choices": [1, 2, 3, 4]}})
@@ -394,6 +394,17 @@ def test_a_failed_trial_is_recorded_and_stops_nothing(small):
     assert [line["state"] for line in rows(small)] == ["complete", "complete", "failed", "complete"]
     assert rows(small)[2]["error"] == "ValueError: unlucky"
     assert len(small.refs()) == 3
+
+
+def test_a_sweep_whose_trials_all_fail_says_so(small):
+    """Nothing but failures is an error, with the reason in the summary."""
+    train = small.file("src/fullcycle/training/train.py")
+    train.write_text(
+        train.read_text().replace("    entry = CAND", "    raise ValueError('unlucky')\n    entry = CAND")
+    )
+    said = small.sweep("--trials", "2", code=1)
+    assert "trial 1 failed: ValueError: unlucky" in said
+    assert "error: sweep: every trial failed" in said
 
 
 def test_budget_in_minutes_ends_it(small):

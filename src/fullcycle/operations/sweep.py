@@ -232,3 +232,5 @@ def main(*, trials: str, minutes: str, plots: Path) -> None:
     books.journal.close()
     if interrupted:
         sys.exit(INTERRUPTED)
+    if {record["state"] for record in books.journal.ended.values()} == {"failed"}:
+        raise Refusal("sweep: every trial failed; mend what the first error says, then start again")

@@ -49,7 +49,7 @@ class Pruned(Exception):  # noqa: N818  it is a verdict, not a malfunction
     """The trial is not worth its remaining rounds."""
 
 
-@dataclass
+@dataclass(eq=False)  # LightGBM keeps callbacks in a set
 class Watch:
     """Looks at a LightGBM model a few times while it trains; changes nothing in it."""
 
