@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all lint lock bench remote clean
+.PHONY: help setup repro sweep test test-all lint lock bench remote clean
 SHELL := /bin/bash
 PYTHON ?= python3
 # The environment first on PATH: dvc and the stages it starts find their python there.
@@ -25,6 +25,9 @@ setup: .venv/core ## make .venv with the locked environment
 
 repro: setup ## rebuild everything that changed: dvc repro on the real data
 	dvc repro
+
+sweep: setup ## search the space of params.yaml; every trial becomes a DVC experiment
+	fullcycle sweep
 
 test: .venv/dev ## the fast tests (under 6 minutes)
 	pytest -m "not slow and not service" -n 2

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:
 
 STAGE = "train@one"
 NOW = 1_700_000_000
+TOY_EDIT = "# Edited, not committed.\n"
 
 
 def outputs(folder, settings):
@@ -134,6 +135,36 @@ def test_comments_and_edits_of_the_workspace_are_in_it(toy):
     )
     assert toy.git("show", f"{commit}:fit.py").endswith("# edited\n")
     assert toy.git("status", "--short", "--untracked-files=no").strip() == "M fit.py"
+
+
+def test_it_can_be_applied_over_the_edits_it_was_written_with(toy):
+    """Uncommitted edits of params.yaml and dvc.lock, which are part of it, do not stand in its way."""
+    toy.file("params.yaml").write_text(TOY_EDIT + toy.file("params.yaml").read_text())
+    toy.file("fit.py").write_text(toy.file("fit.py").read_text() + "# edited\n")
+    toy.dvc("repro", "-q", "train@two")
+    assert toy.git("status", "--short", "--untracked-files=no").split() == [
+        "M",
+        "dvc.lock",
+        "M",
+        "fit.py",
+        "M",
+        "params.yaml",
+    ]
+    written(toy, "first", rate=0.25)
+    toy.dvc("exp", "apply", "first")
+    text = toy.file("params.yaml").read_text()
+    assert text.startswith(TOY_EDIT)
+    assert "rate: 0.25" in text
+    assert "Stage 'train@one' didn't change, skipping" in toy.dvc("repro")
+
+
+def test_what_is_set_aside_stays_out_of_it(toy):
+    """Uncommitted changes below the path that is set aside are not part of an experiment."""
+    toy.file("plots/curve.csv").write_text("2\n")
+    toy.file("fit.py").write_text("# another\n")
+    tree = Experiments("train@two", aside="plots").tree
+    assert toy.git("show", f"{tree}:plots/curve.csv") == "1\n"
+    assert toy.git("show", f"{tree}:fit.py") == "# another\n"
 
 
 def test_a_stage_that_never_ran_gets_its_entry(toy):

@@ -135,12 +135,13 @@ class Experiments:
 
     Args:
         stage: its name in ``dvc.yaml``, such as ``train@lightgbm``.
+        aside: a path whose uncommitted changes stay out of the experiments.
 
     Raises:
         Refusal: there is no such stage or no commit, or a dependency is missing.
     """
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, aside: str = "") -> None:
         try:
             git = pygit2.Repository(os.curdir)
             with Repo(os.curdir) as repo, repo.lock:
@@ -166,7 +167,7 @@ class Experiments:
         start, end = block.span() if block else (len(lock), len(lock))
         self.lock = lock[:start], lock[end:]
         self.entry_head = _dumped({stage: {key: self.entry[key] for key in ("cmd", "deps")}})
-        self.tree = _workspace_tree()
+        self.tree = _workspace_tree(aside)
 
     @property
     def dependencies(self) -> dict[str, str]:
@@ -245,12 +246,13 @@ def _dumped(entry: dict[str, Any]) -> str:
     return text.getvalue().split("\n", 1)[1]
 
 
-def _workspace_tree() -> str:
+def _workspace_tree(aside: str) -> str:
     """The tree of all tracked files as they stand, uncommitted changes included, as `dvc exp run` has it."""
     with tempfile.TemporaryDirectory() as folder:
         own = {**os.environ, "GIT_INDEX_FILE": str(Path(folder, "index"))}
         said = ""
-        for command in (["read-tree", "HEAD"], ["add", "--update"], ["write-tree"]):
+        add = ["add", "--update", ".", *([f":(exclude){aside}"] if aside else [])]
+        for command in (["read-tree", "HEAD"], add, ["write-tree"]):
             done = subprocess.run(  # noqa: S603
                 ["git", *command],  # noqa: S607
                 env=own,

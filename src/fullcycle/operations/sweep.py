@@ -88,7 +88,7 @@ class Books:
         self.experiments.write(self.experiment(number), message, values, outs, record["when"])
 
 
-def prepared(candidate: str) -> tuple[Experiments, dict[str, str]]:
+def prepared(candidate: str, plots: Path) -> tuple[Experiments, dict[str, str]]:
     """The stage's experiments and its command line, after all stages before it were brought up to date.
 
     Raises:
@@ -115,7 +115,7 @@ def prepared(candidate: str) -> tuple[Experiments, dict[str, str]]:
             raise Refusal(
                 f"sweep: `dvc repro {' '.join(before)}` failed; mend what it says, then start again"
             )
-    experiments = Experiments(stage)
+    experiments = Experiments(stage, aside=plots.as_posix())
     words = shlex.split(experiments.entry["cmd"])
     if words[1:3] != ["src/stage.py", MODULE]:
         raise Refusal(f"sweep: stage {stage} runs {' '.join(words[:3])}; a sweep knows {MODULE} only")
@@ -206,7 +206,7 @@ def main(*, trials: str, minutes: str, plots: Path) -> None:
     settings = settings.model_copy(update={"budget": params.Budget.model_validate(budget)})
     section = whole.train[settings.candidate]
     workers = settings.workers or cores()
-    experiments, options = prepared(settings.candidate)
+    experiments, options = prepared(settings.candidate, plots)
     from fullcycle.operations.sweep_screen import Screen  # noqa: PLC0415
     from fullcycle.operations.sweep_search import Search  # noqa: PLC0415
     from fullcycle.operations.sweep_summary import write  # noqa: PLC0415
