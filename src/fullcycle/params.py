@@ -15,17 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from fullcycle.errors import Refusal
+from fullcycle.sections import Baseline, Candidate, Count, Positive, Section, Seed, Share, Task, misfits
 
 PARAMS = Path("params.yaml")
 DURATION = re.compile(r"(\d+)\s*(min|h|d)")
@@ -49,19 +42,19 @@ def _day(value: object) -> date:
 
 Day = Annotated[date, BeforeValidator(_day)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier", "calibration_error", "accuracy",
+               "precision", "recall", "f1", "cost"),
+    "multiclass": ("macro_f1", "log_loss", "accuracy", "macro_recall"),
+    "regression": ("rmse", "mae", "r2", "pinball_10", "pinball_50", "pinball_90"),
+    "clustering": ("silhouette", "davies_bouldin", "stability"),
+}  # fmt: skip
+LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error", "cost", "rmse", "mae", "pinball_10",
+                   "pinball_50", "pinball_90", "davies_bouldin"}  # fmt: skip
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "calibration_error", "accuracy",
-                 "precision", "recall", "f1", "cost"]  # fmt: skip
-LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error", "cost"}
-
-
-class Section(BaseModel):
-    """A frozen section that knows its keys and takes no others, and converts no types silently."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+                 "precision", "recall", "f1", "cost", "macro_f1", "macro_recall", "rmse", "mae", "r2",
+                 "pinball_10", "pinball_50", "pinball_90", "silhouette", "davies_bouldin",
+                 "stability"]  # fmt: skip
 
 
 class Costs(Section):
@@ -76,7 +69,7 @@ class Problem(Section):
 
     module: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
     statement: Annotated[str, Field(min_length=20)]
-    task: Literal["binary"]
+    task: Task = "binary"
     horizon: Duration
     table: str
     id: str
@@ -148,45 +141,15 @@ class Split(Section):
         return self
 
 
-class Baseline(Section):
-    """Always the training rows' share of positives."""
-
-    kind: Literal["baseline"]
-
-
-class Logistic(Section):
-    """Logistic regression on imputed, splined and one-hot encoded features."""
-
-    kind: Literal["logistic"]
-    c: Positive
-    max_iter: Count
-    knots: Annotated[int, Field(ge=2, le=50)]
-    min_category_rows: Count
-
-
-class LightGBM(Section):
-    """Boosted trees."""
-
-    kind: Literal["lightgbm"]
-    rounds: Count
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    num_leaves: Annotated[int, Field(ge=2, le=131072)]
-    min_leaf_rows: Count
-    row_share: Annotated[float, Field(gt=0, le=1)]
-    feature_share: Annotated[float, Field(gt=0, le=1)]
-    l2: Annotated[float, Field(ge=0)]
-    min_category_rows: Count
-    seed: Seed
-
-
-Candidate = Annotated[Baseline | Logistic | LightGBM, Field(discriminator="kind")]
-
-
 class Select(Section):
     """How the champion is chosen on the validation rows."""
 
     metric: Metric
     tie: Annotated[float, Field(ge=0)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+    resamples: Annotated[int, Field(ge=50)] = 500
+    seed: Seed = 1
+    refit: bool = False
 
 
 class Honesty(Section):
@@ -252,6 +215,15 @@ class Params(Section):
             )
         if not any(isinstance(candidate, Baseline) for candidate in self.train.values()):
             raise ValueError("train needs a candidate of kind baseline: the gate compares with it")
+        task = self.problem.task
+        reasons = [line for name, each in self.train.items() for line in misfits(name, each, task)]
+        if self.select.metric not in METRICS[task]:
+            reasons.append(
+                f"select.metric = {self.select.metric} is no metric of problem.task = {task};"
+                f" there are {', '.join(METRICS[task])}"
+            )
+        if reasons:
+            raise ValueError("; ".join(reasons))
         if self.honesty.candidate not in self.train:
             raise ValueError(f"honesty.candidate = {self.honesty.candidate!r} is none of {list(self.train)}")
         return self
@@ -285,7 +257,8 @@ def load(path: Path = PARAMS) -> Params:
 def read(key: str, path: Path = PARAMS) -> Any:
     """One declared key, such as ``problem.horizon`` or ``train.lightgbm``, as its strict type.
 
-    Only that part of the file is looked at, so a stage runs with a file cut down to its keys.
+    Only that part of the file is looked at, so a stage runs with a file cut down to its keys. A key that
+    has a default may be left out.
 
     Raises:
         Refusal: the key is missing, unknown or breaks a rule.
@@ -298,6 +271,8 @@ def read(key: str, path: Path = PARAMS) -> Any:
             if part not in fields:
                 raise Refusal(f"{path}: {key} is no known key; {part!r} is not one of {', '.join(fields)}")
             field = fields[part]
+            if isinstance(content, dict) and part not in content and not field.is_required():
+                return field.get_default(call_default_factory=True)
             kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         else:  # dict[str, X], perhaps annotated
             mapping = kind.__origin__ if hasattr(kind, "__metadata__") else kind

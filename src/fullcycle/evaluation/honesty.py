@@ -18,8 +18,7 @@ from fullcycle.files import read_json, read_table, replacing, write_json
 from fullcycle.intervals import days, estimates, resampled
 from fullcycle.metrics import Decision, measure
 from fullcycle.training import store
-from fullcycle.training.candidates import CANDIDATES
-from fullcycle.training.train import ROLES, parted
+from fullcycle.training.train import ROLES, fitted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +59,7 @@ def main(*, candidates: Path, split: Path, metrics: Path, plot: Path) -> None:
     columns = list(read_json(candidates / name / store.MANIFEST)["features"])
     honest = store.load(candidates / name).predict_proba(parts["test"][columns])[:, 1]
     train, test = redrawn(parts, roles["id"], settings.seed)
-    model = CANDIDATES[chosen.kind].fit(chosen, *parted(train, roles))
+    model = fitted(chosen, train, roles, "binary")
     promised = model.predict_proba(test[columns])[:, 1]
     since = parts["test"][roles["time"]].min()
     same_period = (test[roles["time"]] >= since).to_numpy()

@@ -5,61 +5,112 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import PREDICTIONS, read_table, replacing, sha256, write_json, write_table
+from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.context import Context
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
 ROLES = ("id", "time", "label", "known_at")
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 
 
-def parted(rows: pd.DataFrame, roles: dict[str, str]) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Features and label (0 or 1) of labelled rows.
+def parted(
+    rows: pd.DataFrame, roles: dict[str, str], task: str = "binary"
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Features and label of labelled rows, the label as the task has it.
 
     Raises:
-        Refusal: there are no rows, no features, or only one class.
+        Refusal: there are no rows, no features, no label that the task could learn, or an infinite number.
     """
-    label = rows[roles["label"]].astype("int64")
-    features = rows.drop(columns=list(roles.values()))
+    features = rows.drop(columns=list(roles.values()), errors="ignore")
     if features.empty:
         raise Refusal(f"train: {len(rows)} rows with {features.shape[1]} features: nothing to learn from")
-    if label.nunique() != 2:
-        raise Refusal(f"train: the label {roles['label']} has {label.nunique()} class(es); the rule is two")
+    label = task_of(task).label(rows, roles["label"], "train")
+    finite(features, "train")
     return features, label
+
+
+def finite(features: pd.DataFrame, part: str) -> None:
+    """Refuse infinite numbers: one model would fail on them, another take them for very large.
+
+    Raises:
+        Refusal: with the first column that has one, and how many.
+    """
+    for name, column in features.select_dtypes("number").items():
+        if infinite := int(np.isinf(column.to_numpy("float64", na_value=np.nan)).sum()):
+            raise Refusal(
+                f"{part}: the feature {name} is infinite on {infinite} rows; the problem's features.py should"
+                " leave out what it cannot compute"
+            )
+
+
+def context_of(rows: pd.DataFrame, roles: dict[str, str], task: str) -> Context:
+    """What a fit on these rows may know beside features and label."""
+    horizon = params.read("problem.horizon") if task != "clustering" else None
+    return Context(task, rows[roles["time"]], rows[roles["known_at"]], horizon)
+
+
+def fitted(settings: Any, rows: pd.DataFrame, roles: dict[str, str], task: str) -> Any:
+    """A Pipeline of a section of ``train``, fitted on labelled rows."""
+    features, label = parted(rows, roles, task)
+    later = any(getattr(settings, key, None) for key in ("early_stopping", "calibration"))
+    context = context_of(rows, roles, task) if later else Context(task)
+    return CANDIDATES[settings.kind].fit(settings, features, label, context)
+
+
+def manifest(
+    candidate: str,
+    task: str,
+    settings: Any,
+    inputs: tuple[Path, ...],
+    rows: dict[str, int],
+    kinds: pd.Series[Any],
+) -> dict[str, Any]:
+    """What a model's folder says of where it came from; the files are added when they are written."""
+    return {
+        "candidate": candidate,
+        "task": task,
+        "complexity": CANDIDATES[settings.kind].complexity,
+        # As they stand in params.yaml: what was left out there is left out here.
+        "params": settings.model_dump(exclude_unset=True),
+        "inputs": {path.name: sha256(path.read_bytes()) for path in inputs},
+        "features": {name: str(kind) for name, kind in kinds.items()},
+        "rows": rows,
+        # Python's own version is left out: it changes no byte of a model (docs/log.md).
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
 
 
 def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
     """Fit ``train.<candidate>`` and write the model, its manifest and its validation predictions."""
     settings = params.read(f"train.{candidate}")
     roles = {role: params.read(f"problem.{role}") for role in ROLES}
-    features, label = parted(read_table(train), roles)
-    entry = CANDIDATES[settings.kind]
-    pipeline = entry.fit(settings, features, label)
-    asked = read_table(validation)
-    probability = pipeline.predict_proba(asked[features.columns])[:, 1]
+    task = task_of(params.read("problem.task"))
+    rows, asked = read_table(train), read_table(validation)
+    pipeline = fitted(settings, rows, roles, task.name)
+    features = rows.drop(columns=list(roles.values()), errors="ignore")
+    finite(asked[features.columns], "validation")
+    answers = task.table(task.answer(pipeline, asked[features.columns]))
+    if task.name == "clustering":
+        from fullcycle.training import stability  # noqa: PLC0415  and with it that task's own file
+
+        answers = answers.join(stability.refitted(settings, features, asked[features.columns]))
     with replacing(out) as folder:
         folder.mkdir()
         store.save(pipeline, folder)
-        answers = pd.DataFrame({roles["id"]: asked[roles["id"]], "probability": probability})
+        answers.insert(0, roles["id"], asked[roles["id"]].to_numpy())
         write_table(answers, folder / PREDICTIONS)
-        write_json(
-            {
-                "candidate": candidate,
-                "complexity": entry.complexity,
-                "params": settings.model_dump(),
-                "inputs": {path.name: sha256(path.read_bytes()) for path in (train, validation)},
-                "features": {name: str(kind) for name, kind in features.dtypes.items()},
-                "rows": {"train": len(features), "validation": len(asked)},
-                # Python's own version is left out: it changes no byte of a model (docs/log.md).
-                "versions": {name: version(name) for name in LIBRARIES},
-                "files": {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())},
-            },
-            folder / store.MANIFEST,
-        )
+        counts = {"train": len(rows), "validation": len(asked)}
+        about = manifest(candidate, task.name, settings, (train, validation), counts, features.dtypes)
+        about["files"] = {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())}
+        write_json(about, folder / store.MANIFEST)
