@@ -283,6 +283,11 @@ def read(key: str, path: Path = PARAMS) -> Any:
     return _validated(TypeAdapter(kind), content, path, key)
 
 
+def candidate(section: dict[str, Any]) -> Any:
+    """A section of ``train`` as it stands in a model's manifest, as its strict type."""
+    return TypeAdapter(Candidate).validate_python(section)
+
+
 def _document(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -114,7 +115,8 @@ def _categories(training: pd.DataFrame, settings: Categories, scale: str, task: 
         return make_pipeline(ordinal, *_scaler(scale))
     if task not in TARGETS:
         raise Refusal(f"prepare.categories.encode = target needs a label; the task {task} has none")
-    return make_pipeline(ordinal, TargetEncoder(target_type=TARGETS[task], random_state=0), *_scaler(scale))
+    folds = (KFold if task == "regression" else StratifiedKFold)(5, shuffle=True, random_state=0)
+    return make_pipeline(ordinal, TargetEncoder(target_type=TARGETS[task], cv=folds), *_scaler(scale))
 
 
 def _one_hot(training: pd.DataFrame, min_rows: int) -> OneHotEncoder:

@@ -32,12 +32,17 @@ def parted(
     Raises:
         Refusal: there are no rows, no features, no label that the task could learn, or an infinite number.
     """
-    features = rows.drop(columns=list(roles.values()), errors="ignore")
+    features = features_of(rows, roles)
     if features.empty:
         raise Refusal(f"train: {len(rows)} rows with {features.shape[1]} features: nothing to learn from")
     label = task_of(task).label(rows, roles["label"], "train")
     finite(features, "train")
     return features, label
+
+
+def features_of(rows: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
+    """The columns without a role."""
+    return rows.drop(columns=list(roles.values()), errors="ignore")
 
 
 def finite(features: pd.DataFrame, part: str) -> None:
@@ -98,7 +103,7 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
     task = task_of(params.read("problem.task"))
     rows, asked = read_table(train), read_table(validation)
     pipeline = fitted(settings, rows, roles, task.name)
-    features = rows.drop(columns=list(roles.values()), errors="ignore")
+    features = features_of(rows, roles)
     finite(asked[features.columns], "validation")
     answers = task.table(task.answer(pipeline, asked[features.columns]))
     if task.name == "clustering":

@@ -70,9 +70,9 @@ def best_round(
     rows = pipeline[:-1].fit_transform(features, label)
     # A class that has come up only later has no probability to be judged by.
     known = truth.isin(label).to_numpy() | is_regressor(pipeline)
-    held = [(pipeline[:-1].transform(later[known]), truth[known])]
+    held = {"eval_X": pipeline[:-1].transform(later[known]), "eval_y": truth[known]}
     stop = early_stopping(patience, verbose=False)
-    estimate = pipeline[-1].fit(rows, label, eval_set=held, callbacks=[stop])
+    estimate = pipeline[-1].fit(rows, label, **held, callbacks=[stop])
     return int(estimate.best_iteration_ or estimate.n_estimators)
 
 
@@ -83,6 +83,8 @@ def continued(settings: Any, features: pd.DataFrame, label: pd.Series[Any], cont
         Refusal: the champion is another file than the parameters say, no LightGBM model, or has other
             features.
     """
+    from lightgbm import Booster  # noqa: PLC0415
+
     origin = settings.init_from_champion
     champion = store.load(Path(origin.folder), sha256_of_pipeline=origin.sha256)
     if not hasattr(champion[-1], "booster_"):
@@ -95,4 +97,6 @@ def continued(settings: Any, features: pd.DataFrame, label: pd.Series[Any], cont
         )
     estimate = _estimate(settings, context.task)
     estimate.fit(champion[:-1].transform(features), label, init_model=champion[-1].booster_)
+    # All trees, the champion's first, without the handle on the champion that they were learnt with.
+    estimate._Booster = Booster(model_str=estimate.booster_.model_to_string())  # noqa: SLF001
     return Pipeline([*champion.steps[:-1], ("estimate", estimate)])
