@@ -68,6 +68,21 @@ class Calibration(Section):
     method: Literal["sigmoid", "isotonic"]
 
 
+class Screening(Section):
+    """Features chosen on the training rows; metrics/selection.json says why each of them stayed or went."""
+
+    by: Literal["l1", "chi2", "mutual_information", "permutation"]
+    # Features that stay, at most.
+    keep: Count
+    # Rows of a resample at most: bounds the time.
+    rows: Count = 5000
+    # How often the score is computed on other rows.
+    resamples: Count = 5
+    # The latest share of the training rows, on which the cost of leaving a feature out is measured.
+    share: Open = 0.2
+    seed: Seed = 1
+
+
 class Champion(Section):
     """An earlier LightGBM model to continue; its checksum makes the result repeat."""
 
@@ -107,6 +122,7 @@ class Logistic(Section):
     max_iter: Count
     knots: Annotated[int, Field(ge=2, le=50)]
     min_category_rows: Count
+    screening: Screening | None = None
     prepare: Prepare | None = None
     class_weight: Weights = None
     calibration: Calibration | None = None
@@ -119,6 +135,7 @@ class Ridge(Section):
 
     kind: Literal["ridge"]
     alpha: Positive
+    screening: Screening | None = None
     prepare: Prepare = Prepare()
 
 
@@ -130,6 +147,7 @@ class Lasso(Section):
     kind: Literal["lasso"]
     alpha: Positive
     max_iter: Count = 10000
+    screening: Screening | None = None
     prepare: Prepare = Prepare()
 
 
@@ -146,6 +164,7 @@ class Boosting(Section):
     l2: Annotated[float, Field(ge=0)]
     min_category_rows: Count
     seed: Seed
+    screening: Screening | None = None
     prepare: Prepare | None = None
     class_weight: Weights = None
     early_stopping: EarlyStopping | None = None
@@ -162,6 +181,7 @@ class Forest(Section):
     min_leaf_rows: Count
     feature_share: Annotated[float, Field(gt=0, le=1)]
     seed: Seed
+    screening: Screening | None = None
     prepare: Prepare = Prepare()
     class_weight: Weights = None
     calibration: Calibration | None = None
@@ -187,6 +207,7 @@ class LightGBM(Section):
     class_weight: Weights = None
     # Regression: predict this quantile instead of the mean.
     quantile: Open | None = None
+    screening: Screening | None = None
     prepare: Prepare | None = None
     early_stopping: EarlyStopping | None = None
     calibration: Calibration | None = None
@@ -217,6 +238,7 @@ class MLP(Section):
     epochs: Count
     batch_rows: Count
     seed: Seed
+    screening: Screening | None = None
     prepare: Prepare = Prepare()
     calibration: Calibration | None = None
 

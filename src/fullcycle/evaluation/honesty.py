@@ -59,7 +59,7 @@ def main(*, candidates: Path, split: Path, metrics: Path, plot: Path) -> None:
     columns = list(read_json(candidates / name / store.MANIFEST)["features"])
     honest = store.load(candidates / name).predict_proba(parts["test"][columns])[:, 1]
     train, test = redrawn(parts, roles["id"], settings.seed)
-    model = fitted(chosen, train, roles, "binary")
+    model, _ = fitted(chosen, train, roles, "binary", columns)
     promised = model.predict_proba(test[columns])[:, 1]
     since = parts["test"][roles["time"]].min()
     same_period = (test[roles["time"]] >= since).to_numpy()

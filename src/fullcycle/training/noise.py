@@ -19,7 +19,7 @@ from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.candidates.entry import with_seed
 from fullcycle.training.refit import chosen
-from fullcycle.training.train import ROLES, features_of, fitted
+from fullcycle.training.train import ROLES, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +55,13 @@ def main(*, champion: Path, split: Path, out: Path, seeds: str) -> None:
     if "refit" in about["rows"]:  # it has seen the validation rows
         rows, measured = pd.concat([rows, parts["validation"]], ignore_index=True), ["test"]
     found: dict[str, list[dict[str, float]]] = {part: [] for part in measured}
+    columns = list(about["features"])
     first = getattr(settings, "seed", 0)
     for seed in range(first + 1, first + 1 + int(seeds)):
-        pipeline = fitted(with_seed(settings, seed), rows, roles, task.name)
+        pipeline, _ = fitted(with_seed(settings, seed), rows, roles, task.name, columns)
         for part in measured:
             y = task.outcome(parts[part], roles["label"])
-            answers = task.answer(pipeline, features_of(parts[part], roles))
+            answers = task.answer(pipeline, parts[part][columns])
             found[part].append(task.values(y, answers, task.decision(kept), params.read("evaluate.bins")))
     write_json(summary(about, champion, found, int(seeds)), out)
 

@@ -58,8 +58,16 @@ def dense(features: pd.DataFrame, knots: int, min_category_rows: int) -> ColumnT
     )
 
 
-def trees(features: pd.DataFrame, min_category_rows: int) -> ColumnTransformer:
-    """For trees: numbers as they are, gaps included; categories as whole numbers, unknown ones as gaps."""
+def trees(features: pd.DataFrame, min_category_rows: int, *, keep_empty: bool = True) -> ColumnTransformer:
+    """For trees: numbers as they are, gaps included; categories as whole numbers, unknown ones as gaps.
+
+    Args:
+        features: the training rows.
+        min_category_rows: categories with fewer rows share a number.
+        keep_empty: False leaves out what is missing on all rows, where an estimator cannot bin it.
+    """
+    if not keep_empty:
+        features = features.loc[:, features.notna().any()]
     numeric, categorical = kinds(features)
     ordinal = OrdinalEncoder(
         handle_unknown="use_encoded_value",

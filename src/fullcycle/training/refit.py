@@ -26,20 +26,20 @@ def main(*, selected: Path, train: Path, validation: Path, champion: Path) -> No
     import pandas as pd  # noqa: PLC0415  a mere copy needs none of these
 
     from fullcycle.training import store  # noqa: PLC0415
-    from fullcycle.training.train import ROLES, features_of, fitted, manifest  # noqa: PLC0415
+    from fullcycle.training.train import ROLES, fitted, manifest  # noqa: PLC0415
 
     before = read_json(selected / store.MANIFEST)
     roles = {role: params.read(f"problem.{role}") for role in ROLES}
     task = params.read("problem.task")
     rows = pd.concat([read_table(train), read_table(validation)], ignore_index=True)
     settings = chosen(before["params"], selected)
-    pipeline = fitted(settings, rows, roles, task)
+    pipeline, _ = fitted(settings, rows, roles, task, list(before["features"]))
     with replacing(champion) as folder:
         folder.mkdir()
         store.save(pipeline, folder)
         shutil.copyfile(selected / DECISION, folder / DECISION)
         about = manifest(before["candidate"], task, settings, (train, validation), {"refit": len(rows)},
-                         features_of(rows, roles).dtypes)  # fmt: skip
+                         rows[list(before["features"])].dtypes)  # fmt: skip
         about["files"] = {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())}
         del about["files"][DECISION]
         write_json(about, folder / store.MANIFEST)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.files import DECISION, PREDICTIONS, read_json, read_table, replacing, write_json
+from fullcycle.files import DECISION, PREDICTIONS, SCREENED, read_json, read_table, replacing, write_json
 from fullcycle.intervals import days, estimates, resampled
 from fullcycle.tasks import task_of
 
@@ -102,12 +102,15 @@ def main(*, candidates: Path, validation: Path, champion: Path, report: Path) ->
             for name, lines in content["behind_best"].items()
             if settings.metric in lines and lines[settings.metric]["low"] <= 0
         )
+    screened = {name: candidates / name / SCREENED for name in complexity}
+    content["screening"] = {name: read_json(path) for name, path in screened.items() if path.exists()}
     winner = best(table, complexity, settings.metric, settings.tie, noisy)
     with replacing(champion) as folder:
         shutil.copytree(candidates / winner, folder, copy_function=shutil.copyfile)
         folder.joinpath(PREDICTIONS).unlink()
         write_json(decided[winner], folder / DECISION)
     why = reason(winner, table, settings.metric, settings.tie)
+    content = {name: value for name, value in content.items() if value}
     write_json(content | {"champion": winner, "reason": why}, report)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.files import PREDICTIONS, read_table, replacing, sha256, write_json, write_table
+from fullcycle.files import PREDICTIONS, SCREENED, read_table, replacing, sha256, write_json, write_table
 from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
@@ -65,12 +65,33 @@ def context_of(rows: pd.DataFrame, roles: dict[str, str], task: str) -> Context:
     return Context(task, rows[roles["time"]], rows[roles["known_at"]], horizon)
 
 
-def fitted(settings: Any, rows: pd.DataFrame, roles: dict[str, str], task: str) -> Any:
-    """A Pipeline of a section of ``train``, fitted on labelled rows."""
+def fitted(
+    settings: Any,
+    rows: pd.DataFrame,
+    roles: dict[str, str],
+    task: str,
+    columns: list[str] | None = None,
+) -> tuple[Any, dict[str, Any] | None]:
+    """A Pipeline of a section of ``train``, fitted on labelled rows, and why it has which features.
+
+    Args:
+        settings: the section.
+        rows: the labelled rows.
+        roles: the columns that are no features.
+        task: what kind of answer.
+        columns: features chosen before; None where the section's own screening chooses, if it has one.
+    """
     features, label = parted(rows, roles, task)
-    later = any(getattr(settings, key, None) for key in ("early_stopping", "calibration"))
+    later = any(getattr(settings, key, None) for key in ("early_stopping", "calibration", "screening"))
     context = context_of(rows, roles, task) if later else Context(task)
-    return CANDIDATES[settings.kind].fit(settings, features, label, context)
+    report = None
+    if columns is None and getattr(settings, "screening", None) is not None:
+        from fullcycle.training.screening import screen  # noqa: PLC0415  few candidates need it
+
+        columns, report = screen(settings.screening, features, label, context)
+    if columns is not None:  # in the order of the rows: a manifest has them by name
+        features = features[[name for name in features if name in columns]]
+    return CANDIDATES[settings.kind].fit(settings, features, label, context), report
 
 
 def manifest(
@@ -102,8 +123,10 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
     roles = {role: params.read(f"problem.{role}") for role in ROLES}
     task = task_of(params.read("problem.task"))
     rows, asked = read_table(train), read_table(validation)
-    pipeline = fitted(settings, rows, roles, task.name)
+    pipeline, screened = fitted(settings, rows, roles, task.name)
     features = features_of(rows, roles)
+    if screened:
+        features = features[[name for name in features if screened["features"][name]["kept"]]]
     finite(asked[features.columns], "validation")
     answers = task.table(task.answer(pipeline, asked[features.columns]))
     if task.name == "clustering":
@@ -115,6 +138,8 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
         store.save(pipeline, folder)
         answers.insert(0, roles["id"], asked[roles["id"]].to_numpy())
         write_table(answers, folder / PREDICTIONS)
+        if screened:
+            write_json(screened, folder / SCREENED)
         counts = {"train": len(rows), "validation": len(asked)}
         about = manifest(candidate, task.name, settings, (train, validation), counts, features.dtypes)
         about["files"] = {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())}

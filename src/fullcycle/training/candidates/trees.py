@@ -23,7 +23,7 @@ def boosting(settings: Any, features: pd.DataFrame, context: Context) -> Pipelin
     )
 
     prepare = (
-        preprocess.trees(features, settings.min_category_rows)
+        preprocess.trees(features, settings.min_category_rows, keep_empty=False)
         if settings.prepare is None
         else preprocess.prepared(features, settings.prepare, context.task)
     )
