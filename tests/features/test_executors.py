@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fullcycle.features import stretches
 from fullcycle.features.distributed import compute_distributed
 from fullcycle.features.offline import compute
 from fullcycle.features.online import Online
@@ -160,11 +161,15 @@ def same(got, wanted, feature, row):
         assert got == pytest.approx(wanted, rel=1e-9, abs=3e-9, nan_ok=True), where
 
 
-@given(deliveries(), ROWS, definitions(), st.sampled_from(["0min", "5min", "1h"]))
+@given(
+    deliveries(), ROWS, definitions(), st.sampled_from(["0min", "5min", "1h"]), st.sampled_from([1, 2, 100])
+)
 @settings(max_examples=250, deadline=None)
-def test_offline_is_the_definition(events, rows, features, horizon):
-    """The vectorised executor gives what reading the definition event by event gives."""
-    got = compute(frame(rows), {"events": frame(events)}, features, horizon)
+def test_offline_is_the_definition(events, rows, features, horizon, stretch):
+    """The vectorised executor gives what reading the definition event by event gives, whole or cut in time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stretches, "STRETCH", stretch)
+        got = compute(frame(rows), {"events": frame(events)}, features, horizon)
     assert list(got.columns) == [f.name for f in features]
     for i, row in enumerate(rows):
         for feature in features:

@@ -24,7 +24,7 @@ class Rows:
     """Rows in order of key and time.
 
     Attributes:
-        order: Position in the frame of each.
+        order: Position of each in the result.
         codes: Code of its key.
         chronological: Its position in order of time alone.
     """
@@ -95,10 +95,9 @@ class Measure:
         self.values = np.empty(0) if values is None else values
         self.sums = Sums(self.values)
 
-    def evaluate(self, feature: Feature) -> Array:
-        """The feature of every row, in the order of the frame."""
+    def evaluate(self, feature: Feature, out: Array) -> None:
+        """Write the feature of every row into its place in the result."""
         rows = self.grouped.rows
-        out = np.empty(len(rows.order), np.int64 if feature.stat == "count" else np.float64)
         right = self.grouped.ends(0)
         if feature.stat in ("min", "max"):
             left = self.grouped.starts(feature.window)
@@ -110,7 +109,6 @@ class Measure:
             for block in rows.blocks():
                 left = self.grouped.before(feature.window, block)
                 out[rows.order[block]] = self._statistic(feature, left, right[block], block)
-        return out
 
     def _statistic(self, feature: Feature, left: Indices, right: Indices, block: slice) -> Array:
         count = right - left

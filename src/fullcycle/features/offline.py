@@ -2,8 +2,8 @@
 
 Events are sorted once per (table, known_at) by time and once per key by group; a window is then a range of
 positions, found by binary search, and every statistic comes from prefix sums or another structure over the
-sorted values. The rule is in `fullcycle.features.rolling`. Time O((events + rows) log events) a feature,
-memory O(events + rows): features are computed one after another and only results are kept.
+sorted values. The rule is in `fullcycle.features.rolling`. A long history is cut into stretches of time, so
+that time and memory grow with its rows; of what is computed only the results are kept.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,10 @@ import pandas as pd
 
 from fullcycle.features.fixedpoint import Array, Floats, Indices
 from fullcycle.features.history import History
-from fullcycle.features.keys import NEVER, codes, microseconds, stable_order
+from fullcycle.features.keys import NEVER, Times, codes, microseconds, stable_order
 from fullcycle.features.measure import Grouped, Measure, Rows
 from fullcycle.features.rolling import Feature, duration, feature_set
+from fullcycle.features.stretches import stretches
 
 _COMPARE = {
     ">=": np.greater_equal,
@@ -57,19 +58,12 @@ def compute(
     decision = microseconds(rows[time]) - check_horizon(horizon)
     if (microseconds(rows[time]) == NEVER).any():
         raise ValueError(f"column {time!r} has null times: a row without a time has no past")
-    out: dict[str, Array] = {}
-    row_order = np.argsort(decision, kind="stable")
-    ordered = sorted(features, key=lambda f: (f.table.name, f.by, f.known_at))
-    history: dict[tuple[str, str], History] = {}
-    for (name, by), same_key in groupby(ordered, key=lambda f: (f.table.name, f.by)):
-        coded = codes(rows, tables[name], by)
-        for known_at, group in groupby(same_key, key=lambda f: f.known_at):
-            batch = list(group)
-            if (name, known_at) not in history:
-                history[name, known_at] = History(tables[name], batch[0], decision[row_order])
-            past = history[name, known_at]
-            _compute_group(past, coded, row_order, batch, out)
-    return pd.DataFrame({f.name: out[f.name] for f in features}, index=rows.index, copy=False)
+    kinds = {f.name: np.int64 if f.stat == "count" else np.float64 for f in features}
+    out: dict[str, Array] = {name: np.empty(len(rows), kind) for name, kind in kinds.items()}
+    keys = rows[list(dict.fromkeys(row for f in features for row, _ in f.by))]
+    for chosen, visible in stretches(decision, tables, features):
+        _compute_stretch(keys.iloc[chosen], chosen, decision[chosen], visible, features, out)
+    return pd.DataFrame(out, index=rows.index, copy=False)
 
 
 def check_horizon(horizon: str | timedelta) -> int:
@@ -102,17 +96,37 @@ def check_columns(
             raise ValueError(f"table {f.table.name!r} lacks {missing}, which feature {f.name!r} reads")
 
 
+def _compute_stretch(
+    keys: pd.DataFrame,
+    chosen: Indices,
+    decision: Times,
+    tables: Mapping[str, pd.DataFrame],
+    features: Sequence[Feature],
+    out: dict[str, Array],
+) -> None:
+    """Compute every feature of some rows, given in order of decision with their positions in ``out``."""
+    ordered = sorted(features, key=lambda f: (f.table.name, f.by, f.known_at))
+    history: dict[tuple[str, str], History] = {}
+    for (name, by), same_key in groupby(ordered, key=lambda f: (f.table.name, f.by)):
+        coded = codes(keys, tables[name], by)
+        for known_at, group in groupby(same_key, key=lambda f: f.known_at):
+            batch = list(group)
+            if (name, known_at) not in history:
+                history[name, known_at] = History(tables[name], batch[0], decision)
+            _compute_group(history[name, known_at], coded, chosen, batch, out)
+
+
 def _compute_group(
     past: History,
     coded: tuple[Array, Array, int],
-    row_order: Indices,
+    chosen: Indices,
     batch: Sequence[Feature],
     out: dict[str, Array],
 ) -> None:
     """Compute the features of one (table, keys, known_at); they share the order of events and rows."""
     row_codes, event_codes, size = coded
-    by_code = stable_order(row_codes[row_order], size + 1)
-    rows = Rows(row_order[by_code], row_codes[row_order][by_code], by_code)
+    by_code = stable_order(row_codes, size + 1)
+    rows = Rows(chosen[by_code], row_codes[by_code], by_code)
     ordered = sorted(batch, key=lambda f: (f.value or "", str(f.condition)))
     grouped: Grouped | None = None
     for (value, condition), same_value in groupby(ordered, key=lambda f: (f.value, f.condition)):
@@ -127,7 +141,7 @@ def _compute_group(
         for feature in same_value:
             if feature.stat == "share" and not np.isin(measure.values, (0.0, 1.0)).all():
                 raise ValueError(f"feature {feature.name!r}: the share of {value!r} needs true or false")
-            out[feature.name] = measure.evaluate(feature)
+            measure.evaluate(feature, out[feature.name])
 
 
 def _values(past: History, column: str, condition: tuple[str, float] | None) -> Floats:
