@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup repro verify test test-slow test-all lint lock bench remote clean
+.PHONY: help setup repro sweep verify test test-slow test-all lint lock bench remote clean
 SHELL := /bin/bash
 PYTHON ?= python3
 # The environment first on PATH: dvc and the stages it starts find their python there.
@@ -26,6 +26,9 @@ setup: .venv/core ## make .venv with the locked environment
 repro: setup ## rebuild everything that changed: dvc repro on the real data
 	@python src/fullcycle/operations/mend.py
 	dvc repro
+
+sweep: setup ## search the space of params.yaml; every trial becomes a DVC experiment
+	fullcycle sweep
 
 verify: setup ## run each stage alone from what it declares; compare with dvc.lock
 	fullcycle verify

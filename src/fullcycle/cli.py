@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
+from typing import Annotated
 
 import typer
 
@@ -28,6 +31,30 @@ def check() -> None:
     """Parse params.yaml and check every rule, as the pipeline's first stage does."""
     params.load()
     typer.echo("params.yaml keeps its rules")
+
+
+@app.command()
+def sweep(
+    trials: Annotated[int | None, typer.Option(min=1, help="Instead of sweep.budget.trials.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=1e-9, help="Instead of sweep.budget.minutes.")] = None,
+) -> None:
+    """Search the space of `sweep` in params.yaml; every trial becomes a DVC experiment.
+
+    The rows are read once and shared by one worker a core. Trials differ in train.<candidate> alone and
+    are judged on the validation rows; test and live rows have no part. Kill it or press Ctrl-C at any
+    time: the same command goes on where it ended, also after the budget was raised.
+
+    See the trials: dvc exp show --only-changed. Take one over: dvc exp apply <name> && dvc repro
+    (which retrains nothing). Remove them: dvc exp remove <names>, then dvc gc --workspace --all-experiments
+    frees the cache. Table and plots: plots/sweep/. More: docs/sweep.md.
+    """
+    params.load()
+    command = [sys.executable, "src/stage.py", "fullcycle.operations.sweep", "--plots", "plots/sweep"]
+    command += ["--trials", str(trials or ""), "--minutes", "" if minutes is None else str(minutes)]
+    child = subprocess.Popen(command)  # noqa: S603  this interpreter, this checkout
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to the child as well
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    sys.exit(child.wait())
 
 
 app.command("lint")(lint.command)

@@ -58,6 +58,13 @@ def measure(
         )
 
 
+def of_probability(y: Array, p: Array) -> dict[str, float]:
+    """The metrics that need neither a threshold nor bins, every row counting once."""
+    block, once = np.zeros(len(y), dtype="int64"), np.ones((1, 1))
+    values = _ranking(y, p, block, once) | _losses(y, p, block, once)
+    return {name: float(value[0]) for name, value in values.items()}
+
+
 def _per_block(values: Array, block: Blocks, weights: Array) -> Array:
     """Weighted sums of a value over all rows, by way of its sums in each block; shape (resamples,)."""
     sums = np.bincount(block, values, minlength=weights.shape[1])

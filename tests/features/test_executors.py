@@ -166,7 +166,7 @@ def same(got, wanted, feature, row):
 )
 @settings(max_examples=250, deadline=None)
 def test_offline_is_the_definition(events, rows, features, horizon, stretch):
-    """The vectorised executor gives what reading the definition event by event gives, whole or cut in time."""
+    """The vectorised executor is the definition read event by event, on the whole or in stretches of time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stretches, "STRETCH", stretch)
         got = compute(frame(rows), {"events": frame(events)}, features, horizon)

@@ -19,6 +19,7 @@ from fullcycle.intervals import days, estimates, resampled
 from fullcycle.metrics import Decision, measure
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.hooks import NONE
 from fullcycle.training.train import ROLES, parted
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def main(*, candidates: Path, split: Path, metrics: Path, plot: Path) -> None:
     columns = store.columns(candidates / name)
     honest = store.load(candidates / name).predict_proba(parts["test"][columns])[:, 1]
     train, test = redrawn(parts, roles["id"], settings.seed)
-    model = CANDIDATES[chosen.kind].fit(chosen, *parted(train, roles))
+    model = CANDIDATES[chosen.kind].fit(chosen, *parted(train, roles), NONE)
     promised = model.predict_proba(test[columns])[:, 1]
     since = parts["test"][roles["time"]].min()
     same_period = (test[roles["time"]] >= since).to_numpy()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from fullcycle.training.hooks import Hooks
+
 STORED_DECIMALS = 8  # of linear coefficients: further digits depend on the processor
 
 
@@ -22,28 +24,29 @@ class Candidate:
     """One kind of model; a tie in selection goes to the lower `complexity`."""
 
     complexity: int
-    fit: Callable[[Any, pd.DataFrame, pd.Series[Any]], Pipeline]
+    fit: Callable[[Any, pd.DataFrame, pd.Series[Any], Hooks], Pipeline]
 
 
-def _baseline(_settings: Any, features: pd.DataFrame, label: pd.Series[Any]) -> Pipeline:
+def _baseline(_settings: Any, features: pd.DataFrame, label: pd.Series[Any], _hooks: Hooks) -> Pipeline:
     from sklearn.dummy import DummyClassifier  # noqa: PLC0415  each kind pays for its own imports
 
     return Pipeline([("estimate", DummyClassifier(strategy="prior"))]).fit(features, label)
 
 
-def _logistic(settings: Any, features: pd.DataFrame, label: pd.Series[Any]) -> Pipeline:
+def _logistic(settings: Any, features: pd.DataFrame, label: pd.Series[Any], hooks: Hooks) -> Pipeline:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
     prepare = preprocess.dense(features, settings.knots, settings.min_category_rows)
     # Newton's steps with a Cholesky factor: 5 where L-BFGS needs over 300 on splines.
     estimate = LogisticRegression(C=settings.c, max_iter=settings.max_iter, solver="newton-cholesky")
-    pipeline = Pipeline([("prepare", prepare), ("estimate", estimate)]).fit(features, label)
+    pipeline = Pipeline([("prepare", prepare), ("estimate", estimate)], memory=hooks.memory)
+    pipeline.fit(features, label).set_params(memory=None)
     for coefficients in (estimate.coef_, estimate.intercept_):
         coefficients[...] = coefficients.round(STORED_DECIMALS)
     return pipeline
 
 
-def _lightgbm(settings: Any, features: pd.DataFrame, label: pd.Series[Any]) -> Pipeline:
+def _lightgbm(settings: Any, features: pd.DataFrame, label: pd.Series[Any], hooks: Hooks) -> Pipeline:
     from lightgbm import LGBMClassifier  # noqa: PLC0415
 
     prepare = preprocess.trees(features, settings.min_category_rows).set_output(transform="pandas")
@@ -62,7 +65,9 @@ def _lightgbm(settings: Any, features: pd.DataFrame, label: pd.Series[Any]) -> P
         n_jobs=0,  # all cores, without their number standing in the model
         verbose=-1,
     )
-    return Pipeline([("prepare", prepare), ("estimate", estimate)]).fit(features, label)
+    pipeline = Pipeline([("prepare", prepare), ("estimate", estimate)], memory=hooks.memory)
+    pipeline.fit(features, label, estimate__callbacks=hooks.callbacks or None)
+    return pipeline.set_params(memory=None)
 
 
 CANDIDATES = {

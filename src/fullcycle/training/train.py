@@ -1,7 +1,12 @@
-"""Stage `train@<candidate>`: fit one on the training rows, and let it answer the validation rows."""
+"""Stage `train@<candidate>`: fit one on the training rows, and let it answer the validation rows.
+
+Its metrics are those of a probability alone, so that neither costs nor bins are among its parameters.
+`fullcycle sweep` calls the same `load` and `produce` as the stage, and so writes the same bytes.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +15,19 @@ import pandas as pd
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.files import PREDICTIONS, read_table, replacing, sha256, write_json, write_table
+from fullcycle.files import (
+    PREDICTIONS,
+    read_json,
+    read_table,
+    replacing,
+    sha256,
+    write_json,
+    write_table,
+)
+from fullcycle.metrics import of_probability
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.hooks import NONE, Hooks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,15 +71,33 @@ def finite(features: pd.DataFrame, part: str) -> None:
             )
 
 
-def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
-    """Fit ``train.<candidate>`` and write the model, its manifest and its validation predictions."""
-    settings = params.read(f"train.{candidate}")
+@dataclass(frozen=True)
+class Inputs:
+    """All that a candidate is fitted on and asked, read once."""
+
+    roles: dict[str, str]
+    features: pd.DataFrame
+    label: pd.Series[Any]
+    asked: pd.DataFrame
+    checksums: dict[str, str]
+
+
+def load(train: Path, validation: Path) -> Inputs:
+    """Read and check the training and the validation rows."""
     roles = {role: params.read(f"problem.{role}") for role in ROLES}
     features, label = parted(read_table(train), roles)
+    checksums = {path.name: sha256(path.read_bytes()) for path in (train, validation)}
+    return Inputs(roles, features, label, read_table(validation), checksums)
+
+
+def produce(
+    candidate: str, settings: Any, inputs: Inputs, out: Path, metrics: Path, hooks: Hooks = NONE
+) -> dict[str, float]:
+    """Fit one candidate; write its folder and its validation metrics, which are also returned."""
+    roles, features, asked = inputs.roles, inputs.features, inputs.asked
     entry = CANDIDATES[settings.kind]
-    pipeline = entry.fit(settings, features, label)
-    asked = read_table(validation)
     finite(asked[features.columns], "validation")
+    pipeline = entry.fit(settings, features, inputs.label, hooks)
     probability = pipeline.predict_proba(asked[features.columns])[:, 1]
     with replacing(out) as folder:
         folder.mkdir()
@@ -76,7 +109,7 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
                 "candidate": candidate,
                 "complexity": entry.complexity,
                 "params": settings.model_dump(),
-                "inputs": {path.name: sha256(path.read_bytes()) for path in (train, validation)},
+                "inputs": inputs.checksums,
                 "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
                 "rows": {"train": len(features), "validation": len(asked)},
                 # Python's own version is left out: it changes no byte of a model (docs/log.md).
@@ -86,3 +119,11 @@ def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
             folder / store.MANIFEST,
             decimals=None,
         )
+    write_json(of_probability(asked[roles["label"]].to_numpy("float64"), probability), metrics)
+    measured: dict[str, float] = read_json(metrics)
+    return measured
+
+
+def main(*, candidate: str, train: Path, validation: Path, out: Path, metrics: Path) -> None:
+    """Fit ``train.<candidate>`` and write the model, its manifest, validation predictions and metrics."""
+    produce(candidate, params.read(f"train.{candidate}"), load(train, validation), out, metrics)
