@@ -27,6 +27,7 @@ from fullcycle.data.split import assign  # noqa: E402
 from fullcycle.evaluation.honesty import area  # noqa: E402
 from fullcycle.files import read_table  # noqa: E402
 from fullcycle.training.candidates import CANDIDATES  # noqa: E402
+from fullcycle.training.hooks import NONE  # noqa: E402
 from fullcycle.training.train import ROLES, parted  # noqa: E402
 
 PARTS = ("validation", "test", "live")
@@ -44,7 +45,7 @@ def scores(parts: dict[str, pd.DataFrame], dropped: set[str], roles: dict[str, s
     """The ROC AUC on validation, test and live rows of a model without the dropped columns."""
     settings = params.read("train.lightgbm")
     features, label = parted(parts["train"].drop(columns=list(dropped)), roles)
-    model = CANDIDATES[settings.kind].fit(settings, features, label)
+    model = CANDIDATES[settings.kind].fit(settings, features, label, NONE)
     evaluate = params.read("evaluate")
     areas = [
         area(parts[name], model.predict_proba(parts[name][features.columns])[:, 1], roles, evaluate)

@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from operator import methodcaller
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pandas as pd
+
+from environment import environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from flights.features import FEATURES, FLIGHTS, WEATHER, histories
@@ -325,23 +326,6 @@ MEASURES = {f.__name__: f for f in (offline, online, distributed, same_by_offlin
 OTHER_ENVIRONMENT = ("polars", "duckdb")
 
 
-def environment() -> str | None:
-    """A Python with Polars and DuckDB under the temp folder, or None if pip could not make it."""
-    folder = Path(tempfile.gettempdir()) / "fullcycle-bench-venv"
-    python = folder / "bin/python"
-    try:
-        if not python.exists():
-            venv.create(folder, with_pip=True)
-        locked = Path(__file__).resolve().parents[1] / "requirements.txt"
-        install = [python, "-m", "pip", "install", "-q"]
-        subprocess.run([*install, "--require-hashes", "-r", locked], check=True)
-        subprocess.run([*install, "polars", "duckdb"], check=True)
-    except subprocess.CalledProcessError as error:
-        print(f"!!! SKIPPED: Polars and DuckDB, no environment for them: {error}")
-        return None
-    return str(python)
-
-
 def measured(name: str, n: int, python: str) -> dict[str, float]:
     """One measurement in a process of its own with one thread."""
     source = str(Path(__file__).parents[1] / "src")
@@ -357,7 +341,8 @@ def measured(name: str, n: int, python: str) -> dict[str, float]:
 
 def report(times: list[int], without: list[str]) -> None:
     """Print a table, a line per measurement, and the exponent of each."""
-    other = None if set(OTHER_ENVIRONMENT) <= set(without) else environment()
+    skipped = set(OTHER_ENVIRONMENT) <= set(without)
+    other = None if skipped else environment("venv", "polars", "duckdb", locked=True)
     print(f"{len(FEATURES)} features; {len(COMPARED)} of them (means, counts of flights) beside the others")
     seconds: dict[str, dict[int, float]] = {}
     for name in MEASURES:

@@ -14,7 +14,7 @@ from fullcycle.features.fixedpoint import Indices
 from fullcycle.features.keys import NEVER, Times, microseconds
 from fullcycle.features.rolling import Feature
 
-STRETCH = 2**17  # rows at least, and less than twice as many; the fastest of 2^16 to 2^19 (bench/features.py)
+STRETCH = 2**17  # rows at least, and less than twice as many: the fastest over ten years (docs/log.md)
 
 
 class Visible:
