@@ -21,7 +21,8 @@ help: ## this list
 	python -m pip install -q --require-hashes -r requirements/dev.txt
 	touch $@
 
-setup: .venv/core ## make .venv with the locked environment
+setup: .venv/core ## make .venv with the locked environment; Git's merge drivers for what DVC writes
+	@python src/fullcycle/operations/lockmerge.py --install
 
 repro: setup ## rebuild everything that changed: dvc repro on the real data
 	@python src/fullcycle/operations/mend.py
