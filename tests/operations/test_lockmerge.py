@@ -103,6 +103,8 @@ def test_what_one_side_changed_is_taken_from_it(shared):
 @pytest.mark.slow
 def test_a_merge_without_conflict_is_what_dvc_would_have_written(shared):
     """Two branches that change stages apart merge to the bytes of a clean run, and nothing runs."""
+    shared.write(".gitignore", "/left.txt\n/right.txt\n")
+    shared.commit()
     for name, stage in (("theirs", "left"), ("ours", "right")):
         shared.run("git", "checkout", "-q", "-b", name, "main")
         shared.replace("dvc.yaml", "  report:\n", f"  {stage}:\n    cmd: echo {stage} > {stage}.txt\n"
@@ -116,7 +118,7 @@ def test_a_merge_without_conflict_is_what_dvc_would_have_written(shared):
         "  report:\n", "  right:\n    cmd: echo right > right.txt\n    deps: [data/clean.csv]\n"
         "    outs: [right.txt]\n  report:\n")  # fmt: skip
     shared.write("dvc.yaml", both)
-    shared.run("dvc", "checkout", "-q")
+    shared.commit()
     assert repro(shared) == []
     assert list(parse(text(shared)).stages) == ["prepare", "train@1", "train@2", "report", "left", "right"]
     kept = text(shared)
