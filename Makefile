@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup repro verify test test-slow test-all lint lock bench remote clean
+.PHONY: help setup repro verify review test test-slow test-all lint lock bench remote clean
 SHELL := /bin/bash
 PYTHON ?= python3
 # The environment first on PATH: dvc and the stages it starts find their python there.
@@ -30,6 +30,9 @@ repro: setup ## rebuild everything that changed: dvc repro on the real data
 
 verify: setup ## run each stage alone from what it declares; compare with dvc.lock
 	fullcycle verify
+
+review: setup ## what this work tree changes, on one page: make review [BASE=main]
+	@fullcycle review $(if $(BASE),--base '$(BASE)')
 
 test: .venv/dev ## the fast tests (under 6 minutes)
 	pytest -m "not slow and not service" -n 2

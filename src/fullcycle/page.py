@@ -168,7 +168,7 @@ def _inline(words: Words) -> str:
         case tuple():
             return "".join(_inline(each) for each in words)
         case Quoted():
-            return f"<code>{_entities(_cut(words.text))}</code>"
+            return _code(_cut(words.text))
         case Strong():
             return f"**{_plain(words.text)}**"
         case Image():
@@ -184,10 +184,13 @@ def _plain(text: str) -> str:
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)
 
 
-def _entities(text: str) -> str:
-    """Every character that is markup somewhere, as a numeric entity; no parser looks into those."""
+def _code(text: str) -> str:
+    """A code span where nothing can end it, else every character that is markup as a numeric entity."""
+    if re.fullmatch(r"[^`|\\\s](?:[^`|\\]*[^`|\\\s])?", text):
+        return f"`{text}`"
     text = re.sub(r"[^\w .,=/%+-]|_(?!\w)|(?<!\w)_", lambda found: f"&#{ord(found[0])};", text)
-    return re.sub(r"(?i)(?<=www)\.", "&#46;", text)
+    text = re.sub(r"(?i)(?<=www)\.", "&#46;", text)
+    return f"<code>{text}</code>"
 
 
 def web_page(blocks: list[Block], title: str) -> str:
