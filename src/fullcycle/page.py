@@ -234,9 +234,9 @@ def _html(words: Words) -> str:
         case Quoted():
             return f"<code>{html.escape(_cut(words.text))}</code>"
         case Strong():
-            return f"<strong>{html.escape(words.text)}</strong>"
+            return f"<strong>{html.escape(visible(words.text))}</strong>"
         case Image():
             data = base64.b64encode(words.content).decode()
-            return f'<img alt="{html.escape(words.caption)}" src="data:image/png;base64,{data}">'
+            return f'<img alt="{html.escape(visible(words.caption))}" src="data:image/png;base64,{data}">'
         case _:
-            return html.escape(words)
+            return html.escape(visible(words))

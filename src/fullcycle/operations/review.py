@@ -97,14 +97,14 @@ def review(
         f" Metrics: {counts[BETTER]} better, {counts[WORSE]} worse, {counts[NOISE]} within noise."
     )
     blocks = [
-        *_opening(history, before, after, summary),
+        *opening(history, before, after, summary),
         *review_record.record(after),
         *_gate(*gates),
         *review_results.parameters(changed),
         *review_record.data(quality, before, after),
         *measured,
         *review_results.slices(sides[0].details, sides[1].details, luck, deciding),
-        *_plots(before, after, raw),
+        *plots(before, after, raw),
         *_cards(before, after),
     ]
     return blocks, summary
@@ -117,7 +117,8 @@ def _side(state: Snapshot) -> Side:
     return Side(files["test"], files["details"], files["split"], files["noise"], champion)
 
 
-def _opening(history: History, before: Snapshot, after: Snapshot, summary: str) -> list[Block]:
+def opening(history: History, before: Snapshot, after: Snapshot, summary: str) -> list[Block]:
+    """What is compared, the first sentence, and whether the base has moved on."""
     sides = (_named(after), " compared with ", _named(before), ".")
     blocks: list[Block] = [Heading(1, "Review"), Paragraph(sides), Paragraph(Strong(summary))]
     if missing := history.missing(before, after):
@@ -154,7 +155,8 @@ def _gate(before: dict[str, Any], after: dict[str, Any]) -> list[Block]:
     return blocks
 
 
-def _plots(before: Snapshot, after: Snapshot, raw: str | None) -> list[Block]:
+def plots(before: Snapshot, after: Snapshot, raw: str | None) -> list[Block]:
+    """The plots that changed, side by side."""
     paths = sorted(
         {path for side in (before, after) for path in side.tracked(PLOTS) if path.endswith(".png")}
     )
