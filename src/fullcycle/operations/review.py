@@ -132,7 +132,8 @@ def _named(state: Snapshot) -> Words:
     short = str(state.commit.id)[:10]
     if state.is_workspace:
         return "The work tree on ", Quoted(short)
-    return Quoted(short) if state.label.startswith(short) else (Quoted(state.label), " (", Quoted(short), ")")
+    named_by_hash = str(state.commit.id).startswith(state.label)
+    return Quoted(short) if named_by_hash else (Quoted(state.label), " (", Quoted(short), ")")
 
 
 def _gate(before: dict[str, Any], after: dict[str, Any]) -> list[Block]:

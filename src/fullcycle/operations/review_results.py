@@ -100,7 +100,7 @@ def results(found: Diff, rule: Rule, deciding: str) -> tuple[list[Block], dict[s
     """
     counts = dict.fromkeys((SAME, NOISE, BETTER, WORSE), 0)
     blocks: list[Block] = [Heading(2, "Metrics")]
-    for file, keys in found.items():
+    for file, keys in sorted(found.items(), key=lambda each: ("test" not in each[0], each[0])):
         before, after = nested(keys, "old"), nested(keys, "new")
         part = file.rpartition("/")[2].partition(".")[0]
         rows: list[list[Words]] = []
