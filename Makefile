@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep verify test test-slow test-all lint lock bench remote clean
+.PHONY: help setup repro sweep verify review test test-slow test-all lint lock bench remote clean
 SHELL := /bin/bash
 PYTHON ?= python3
 # The environment first on PATH: dvc and the stages it starts find their python there.
@@ -21,7 +21,8 @@ help: ## this list
 	python -m pip install -q --require-hashes -r requirements/dev.txt
 	touch $@
 
-setup: .venv/core ## make .venv with the locked environment
+setup: .venv/core ## make .venv with the locked environment; Git's merge drivers for what DVC writes
+	@python src/fullcycle/operations/lockmerge.py --install
 
 repro: setup ## rebuild everything that changed: dvc repro on the real data
 	@python src/fullcycle/operations/mend.py
@@ -32,6 +33,9 @@ sweep: setup ## search the space of params.yaml; every trial becomes a DVC exper
 
 verify: setup ## run each stage alone from what it declares; compare with dvc.lock
 	fullcycle verify
+
+review: setup ## what this work tree changes, on one page: make review [BASE=main]
+	@fullcycle review $(if $(BASE),--base '$(BASE)')
 
 test: .venv/dev ## the fast tests (under 6 minutes)
 	pytest -m "not slow and not service" -n 2

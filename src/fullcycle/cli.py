@@ -11,7 +11,7 @@ import typer
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.operations import lint, verify
+from fullcycle.operations import lint, review, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,6 +58,7 @@ def sweep(
 
 
 app.command("lint")(lint.command)
+app.command("review")(review.command)
 app.command("verify")(verify.command)
 
 

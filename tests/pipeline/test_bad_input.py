@@ -314,4 +314,4 @@ def test_a_mistake_in_the_parameters_stops_the_run_before_its_first_stage(clone,
     for word in ["params.yaml", *words]:
         assert word in said
     assert "Running stage 'ingest" not in said
-    assert not (clone.path / "data").exists()
+    assert not (clone.path / "data/raw").exists()
