@@ -22,7 +22,6 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
-
 from environment import environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))

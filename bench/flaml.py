@@ -2,9 +2,10 @@
 
     python bench/flaml.py --seconds 1500    # five times the wall time of the sweep (bench/sweep.py)
 
-FLAML runs in an environment of its own, on all cores. It sees the features and the label of the training and
-the validation rows, chooses by ROC AUC on the latter, and is then asked for the test rows: as chosen, and as it
-would by default deliver it, fitted once more on both parts. The champion's figure is that of metrics/test.json.
+FLAML runs in an environment of its own, on all cores. It sees the features and the label of the training
+and the validation rows, chooses by ROC AUC on the latter, and is then asked for the test rows: as chosen,
+and as it would by default deliver it, fitted once more on both parts. The champion's figure is that of
+metrics/test.json.
 """
 
 import argparse
