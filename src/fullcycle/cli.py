@@ -8,7 +8,7 @@ import typer
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.operations import lint, verify
+from fullcycle.operations import lint, promote, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +32,8 @@ def check() -> None:
 
 app.command("lint")(lint.command)
 app.command("verify")(verify.command)
+app.command("promote")(promote.promote_command)
+app.command("rollback")(promote.rollback_command)
 
 
 def main() -> None:
