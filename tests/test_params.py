@@ -62,7 +62,8 @@ def test_the_real_file_keeps_its_rules():
 
 UNKNOWN = ["surprise", "problem.surprise", "problem.costs.surprise", "ingest.sources.flights.surprise",
            "validate.surprise", "split.surprise", "train.logistic.surprise", "train.lightgbm.surprise",
-           "select.surprise", "evaluate.surprise", "gate.criteria.ranks_flights.surprise"]  # fmt: skip
+           "select.surprise", "evaluate.surprise", "stress.surprise",
+           "gate.criteria.ranks_flights.surprise"]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", UNKNOWN)
@@ -119,6 +120,9 @@ BAD = [
     ("ingest.sources.flights.url", "http://x/y.csv", "'http://x/y.csv'", "match pattern"),
     ("ingest.sources.flights.sha256", "ABC", "'ABC'", "match pattern"),
     ("gate.criteria.ranks_flights.metric", "live.roc_auc", "'live.roc_auc'", "match pattern"),
+    ("gate.criteria.ranks_flights.otherwise", "accept", "'accept'", "'reject' or 'undecided'"),
+    ("stress.alpha", 0.5, "0.5", "less than 0.5"),
+    ("gate.milliseconds", 0.0, "0.0", "greater than 0"),
     # durations and days
     ("problem.horizon", "2 hours", "'2 hours'", "90min, 2h or 28d"),
     ("problem.horizon", 7200, "7200", "90min, 2h or 28d"),
@@ -152,6 +156,7 @@ CONTRADICTIONS = [
     ("split.shares", {"train": 1.0}, "shares needs the keys train, validation, test, live"),
     ("split.group", "carrier", "method group needs a column"),
     ("split.method", "group", "method group needs a column"),
+    ("stress.damages.no_weather", {"kind": "gone", "source": "sea"}, "source = 'sea' is none of sources"),
     ("gate.criteria.ranks_flights.max", 0.9, "either min or max"),
     ("gate.criteria.ranks_flights", {"metric": "test.f1", "why": "no bound at all"}, "either min or max"),
     ("ingest.until", "2014-01-01", "split.starts.end (2014-01-02) lies after ingest.until (2014-01-01)"),
@@ -215,7 +220,8 @@ def test_at_most_eight_broken_rules_are_listed(changed):
 
 KEYS = ["problem", "problem.horizon", "problem.costs", "problem.slices", "ingest.until",
         "ingest.sources.flights", "split", "split.group", "validate.max_quarantined", "train.logistic",
-        "train.lightgbm", "select", "evaluate.bins", "gate", "gate.criteria.ranks_flights"]  # fmt: skip
+        "train.lightgbm", "select", "evaluate.bins", "stress", "gate",
+        "gate.criteria.ranks_flights"]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -306,7 +312,8 @@ TOGETHER = {
 }
 # Entries whose keys a comment above their mapping explains.
 EXPLAINED_ABOVE = re.compile(
-    r"(ingest\.sources|split\.starts|split\.shares|gate\.criteria)\..+|train\.\w+(\.kind)?"
+    r"(ingest\.sources|split\.starts|split\.shares|stress\.(sources|damages)|gate\.criteria)\..+"
+    r"|train\.\w+(\.kind)?"
 )
 
 
@@ -332,7 +339,16 @@ def test_every_parameter_has_a_comment_above_it():
     assert not alone
     assert all(commented[first] for first in TOGETHER.values())
     assert all(
-        commented[key] for key in ("ingest.sources", "split.starts", "split.shares", "gate.criteria", "train")
+        commented[key]
+        for key in (
+            "ingest.sources",
+            "split.starts",
+            "split.shares",
+            "stress.sources",
+            "stress.damages",
+            "gate.criteria",
+            "train",
+        )
     )
 
 

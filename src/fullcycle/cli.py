@@ -11,7 +11,7 @@ import typer
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.operations import lint, review, verify
+from fullcycle.operations import lint, promote, review, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,6 +60,8 @@ def sweep(
 app.command("lint")(lint.command)
 app.command("review")(review.command)
 app.command("verify")(verify.command)
+app.command("promote")(promote.promote_command)
+app.command("rollback")(promote.rollback_command)
 
 
 def main() -> None:

@@ -312,12 +312,108 @@ class Evaluate(Section):
     seed: Seed
 
 
-class Criterion(Section):
-    """One bound on one number in the metrics files."""
+class Noise(Section):
+    """Normal noise on numbers."""
 
-    metric: Annotated[str, Field(pattern=r"^(test|quality)(\.[A-Za-z0-9_]+)+$")]
+    kind: Literal["noise"]
+    sd: Positive
+    columns: list[str] = ["*"]
+
+
+class Missing(Section):
+    """Values lost at random."""
+
+    kind: Literal["missing"]
+    share: Annotated[float, Field(gt=0, le=1)]
+    columns: list[str] = ["*"]
+
+
+class Gone(Section):
+    """A whole source that did not answer."""
+
+    kind: Literal["gone"]
+    source: str
+
+
+class Outliers(Section):
+    """Numbers far off."""
+
+    kind: Literal["outliers"]
+    share: Annotated[float, Field(gt=0, le=1)]
+    sd: Positive
+    columns: list[str] = ["*"]
+
+
+class Unseen(Section):
+    """Categories that training never saw."""
+
+    kind: Literal["unseen"]
+    share: Annotated[float, Field(gt=0, le=1)]
+    columns: list[str] = ["*"]
+
+
+class Duplicated(Section):
+    """Rows that arrive twice."""
+
+    kind: Literal["duplicated"]
+    share: Annotated[float, Field(gt=0, le=1)]
+
+
+class Stale(Section):
+    """A source that lags."""
+
+    kind: Literal["stale"]
+    source: str
+    by: Duration
+    keys: list[str]
+
+
+class Unit(Section):
+    """Numbers in another unit."""
+
+    kind: Literal["unit"]
+    columns: Annotated[list[str], Field(min_length=1)]
+    scale: float
+    offset: float
+
+
+Damage = Annotated[
+    Noise | Missing | Gone | Outliers | Unseen | Duplicated | Stale | Unit, Field(discriminator="kind")
+]
+
+
+class Stress(Section):
+    """What is done to the test rows to see what the champion bears."""
+
+    rows: Annotated[int, Field(ge=100)]
+    metrics: Annotated[list[Metric], Field(min_length=1)]
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    seed: Seed
+    sources: dict[str, Annotated[list[str], Field(min_length=1)]]
+    damages: Annotated[dict[str, Damage], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _known_sources(self) -> Stress:
+        for name, damage in self.damages.items():
+            source = getattr(damage, "source", None)
+            if source is not None and source not in self.sources:
+                raise ValueError(
+                    f"damages.{name}.source = {source!r} is none of sources: {list(self.sources)}"
+                )
+        return self
+
+
+class Criterion(Section):
+    """One bound on one number that the gate knows, or (``*``) on each of several."""
+
+    metric: Annotated[
+        str,
+        Field(pattern=r"^(test|details|quality|robustness|model|training|previous)(\.([A-Za-z0-9_]+|\*))+$"),
+    ]
     min: float | None = None
     max: float | None = None
+    least_rows: Count = 1
+    otherwise: Literal["reject", "undecided"] = "reject"
     why: Annotated[str, Field(min_length=5)]
 
     @model_validator(mode="after")
@@ -331,6 +427,7 @@ class Gate(Section):
     """What the champion must reach, agreed before training."""
 
     enforce: bool
+    milliseconds: Positive
     criteria: Annotated[dict[str, Criterion], Field(min_length=1)]
 
 
@@ -348,6 +445,7 @@ class Params(Section):
     select: Select
     honesty: Honesty
     evaluate: Evaluate
+    stress: Stress
     gate: Gate
 
     @model_validator(mode="after")

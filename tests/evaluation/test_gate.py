@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from fullcycle.errors import Refusal
-from fullcycle.evaluation.gate import found, judge, main, verdict
-from fullcycle.files import read_json, sha256, write_json
+from fullcycle.evaluation.gate import ALWAYS, expanded, explained, found, judge, verdict, worst
+from fullcycle.files import sha256
 from fullcycle.params import Criterion
 
 VERDICTS = [
@@ -103,51 +103,174 @@ def test_the_verdict_is_the_worst_of_all(bounds, expected):
         )
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Run the stage in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    write_json(FILES["test"], Path("test.json"))
-    write_json(FILES["quality"], Path("quality.json"))
-    write_json({"candidate": "lightgbm"}, Path("champion/manifest.json"))
+SLICES = {
+    "details": {
+        "test": {
+            "slices": {
+                "carrier": {
+                    "AA": {"rows": 900, "roc_auc": {"value": 0.7, "low": 0.65, "high": 0.75}},
+                    "B6": {"rows": 800, "roc_auc": {"value": 0.6, "low": 0.52, "high": 0.68}},
+                    "YV": {"rows": 20, "roc_auc": {"value": 0.1, "low": 0.0, "high": 0.2}},
+                    "ZZ": {"rows": 500, "log_loss": {"value": 0.1, "low": 0.0, "high": 0.2}},
+                },
+                "origin": {"JFK": {"rows": 950, "roc_auc": {"value": 0.72, "low": 0.7, "high": 0.74}}},
+            }
+        }
+    }
+}
+EVERY = "details.test.slices.*.*.roc_auc"
 
-    def gate(bound: dict, *, enforce: bool) -> dict:
-        criteria = {"ranks": {"metric": "test.roc_auc", "why": "it must rank"} | bound}
-        Path("params.yaml").write_text(yaml.safe_dump({"gate": {"enforce": enforce, "criteria": criteria}}))
-        main(
-            test=Path("test.json"),
-            quality=Path("quality.json"),
-            champion=Path("champion"),
-            report=Path("gate.json"),
-        )
-        return read_json(Path("gate.json"))
 
-    return gate
+def test_a_star_stands_for_each_that_there_is():
+    """With the rows beside the number; a slice without that metric is none."""
+    paths = dict(expanded(SLICES, EVERY))
+    prefix = "details.test.slices"
+    assert paths == {
+        f"{prefix}.carrier.AA.roc_auc": 900,
+        f"{prefix}.carrier.B6.roc_auc": 800,
+        f"{prefix}.carrier.YV.roc_auc": 20,
+        f"{prefix}.origin.JFK.roc_auc": 950,
+    }
 
 
 @pytest.mark.parametrize(
-    ("bound", "expected"), [(ACCEPTED, "accept"), (REJECTED, "reject"), (UNDECIDED, "undecided")]
+    ("least", "bound", "expected", "at"),
+    [
+        (100, 0.5, "accept", "B6"),
+        (100, 0.55, "undecided", "B6"),
+        (100, 0.69, "reject", "B6"),
+        (900, 0.6, "accept", "AA"),
+        (1, 0.5, "reject", "YV"),
+    ],
 )
-def test_without_enforcement_the_verdict_is_recorded(run, bound, expected):
-    """Of which champion it is stands there, file by file."""
-    report = run(bound, enforce=False)
-    assert report["verdict"] == expected
-    manifest = Path("champion/manifest.json").read_bytes()
-    assert report["champion"] == {"candidate": "lightgbm", "files": {"manifest.json": sha256(manifest)}}
+def test_of_several_numbers_the_worst_counts_and_is_named(least, bound, expected, at):
+    """How many were judged, and how many had too few rows, stands beside it."""
+    criterion = Criterion(metric=EVERY, min=bound, least_rows=least, why="nobody is left behind")
+    judged = judge({"slices": criterion}, SLICES)
+    line = judged["criteria"]["slices"]
+    assert (judged["verdict"], line["at"].split(".")[-2]) == (expected, at)
+    assert line["judged"] + line["too_few_rows"] == 4
+    assert line["too_few_rows"] == sum(rows < least for rows in (900, 800, 20, 950))
 
 
-@pytest.mark.parametrize(("bound", "expected"), [(REJECTED, "reject"), (UNDECIDED, "undecided")])
-def test_enforced_anything_but_accept_fails_and_is_still_written(run, bound, expected):
-    """With the criteria that were not met, their numbers and their bound."""
-    with pytest.raises(Refusal) as refused:
-        run(bound, enforce=True)
-    assert f"the gate says {expected} (gate.enforce is true)" in str(refused.value)
-    assert f"ranks: test.roc_auc = 0.7200 [0.7000, 0.7400], bound {bound['min']:g}: {expected}" in str(
-        refused.value
-    )
-    assert read_json(Path("gate.json"))["verdict"] == expected
+def test_a_star_that_stands_for_nothing_is_refused():
+    """A criterion that judges no number must not pass silently."""
+    criterion = Criterion(metric=EVERY, min=0.5, least_rows=5000, why="nobody is left behind")
+    with pytest.raises(Refusal, match="stands for no number with 5000 rows or more"):
+        judge({"slices": criterion}, SLICES)
 
 
-def test_enforced_acceptance_passes(run):
+EVIDENCE = Criterion(metric="test.rows", min=1000, otherwise="undecided", why="fewer say nothing")
+
+
+def test_lacking_evidence_is_undecided_and_lets_no_interval_reject():
+    """A count that rejects still does: it needs no evidence."""
+    bad = Criterion(metric="test.roc_auc", min=0.9, why="because it must")
+    judged = judge({"rows": EVIDENCE, "ranks": bad}, FILES)
+    assert judged["verdict"] == "undecided"
+    assert {line["verdict"] for line in judged["criteria"].values()} == {"undecided"}
+    counted = Criterion(metric="test.rows", max=99, why="a plain number")
+    assert judge({"rows": EVIDENCE, "count": counted}, FILES)["verdict"] == "reject"
+
+
+def test_what_is_absent_is_named_with_its_reason_and_not_judged():
+    """By the beginning of its path, part by part; the others are judged."""
+    criteria = {
+        "before": Criterion(metric="previous.gain.roc_auc", min=0, why="no worse"),
+        "ranks": Criterion(metric="test.roc_auc", min=0.69, why="it must"),
+    }
+    judged = judge(criteria, FILES, {"previous": "no previous champion", "test.roc": "another word"})
+    assert judged["verdict"] == "accept"
+    assert list(judged["criteria"]) == ["ranks"]
+    assert judged["not_judged"] == {
+        "before": {"metric": "previous.gain.roc_auc", "why": "no worse", "reason": "no previous champion"}
+    }
+
+
+def test_the_worst_of_no_verdicts_is_not_reached():
+    """Reject before undecided before accept."""
+    assert worst({"accept", "undecided"}) == "undecided"
+    assert worst({"accept", "undecided", "reject"}) == "reject"
+    assert worst({"accept"}) == "accept"
+
+
+def test_what_was_not_met_is_explained_in_a_line():
+    """With the number, its interval and the bound."""
+    criterion = Criterion(metric="test.roc_auc", min=0.75, why="because it must")
+    line = explained(judge({"ranks": criterion}, FILES))
+    assert line == "  ranks: test.roc_auc = 0.72 [0.7, 0.74], bound 0.75: reject"
+
+
+@pytest.fixture
+def again(life, good, tmp_path):
+    """The honest life's folder, to be judged again with other settings."""
+    shutil.copytree(good, tmp_path, dirs_exist_ok=True)
+    return life
+
+
+def test_the_gate_never_sees_its_own_escape_hatch(again):
+    """Enforced or not, the report has the same bytes; enforced, a rejection fails the pipeline after it."""
+    again.settings["gate"]["criteria"]["ranks_flights"]["min"] = 0.99
+    reports = []
+    for enforce in (False, True):
+        again.settings["gate"]["enforce"] = enforce
+        Path("metrics/gate.json").unlink()
+        again.write_params()
+        if enforce:
+            with pytest.raises(
+                Refusal, match=r"the gate says reject \(gate.enforce is true\):\n  ranks_flights"
+            ):
+                again.gate()
+        else:
+            assert again.gate()["verdict"] == "reject"
+        reports.append(Path("metrics/gate.json").read_bytes())
+    assert reports[0] == reports[1]
+
+
+def test_enforced_acceptance_passes(again):
     """And is written."""
-    assert run(ACCEPTED, enforce=True)["verdict"] == "accept"
+    again.settings["gate"]["enforce"] = True
+    again.write_params()
+    assert again.gate()["verdict"] == "accept"
+
+
+def test_the_report_names_what_it_judged_file_by_file(again):
+    """Model, previous champion and metrics, each by its hash: `fullcycle promote` compares."""
+    again.write_params()
+    report = again.gate()
+    for folder, part in (("models/champion", report["champion"]), ("promoted", report["previous"])):
+        there = {path.name: sha256(path.read_bytes()) for path in Path(folder).iterdir()}
+        assert part["files"] == there
+    assert report["read"] == {
+        f"metrics/{name}.json": sha256(Path(f"metrics/{name}.json").read_bytes())
+        for name in ("details", "quality", "robustness", "test")
+    }
+
+
+def test_what_is_always_asked_cannot_be_redefined(again):
+    """A criterion of the parameters must not stand in for one of the gate's own."""
+    name = next(iter(ALWAYS))
+    again.settings["gate"]["criteria"][name] = {"metric": "test.rows", "min": 0, "why": "anything goes"}
+    again.write_params()
+    with pytest.raises(Refusal, match=f"gate.criteria.{name}: the gate has a criterion of that name"):
+        again.gate()
+
+
+def test_a_folder_that_says_nothing_of_the_previous_champion_is_refused(again):
+    """Neither a model nor the word that there is none: it was emptied, or not pulled."""
+    again.write_params()
+    Path("promoted/none.json").unlink()
+    Path("promoted/other").touch()
+    with pytest.raises(Refusal, match=r"promoted/none\.json is missing"):
+        again.gate()
+
+
+def test_a_previous_champion_that_asks_for_what_is_gone_cannot_be_compared(again):
+    """The feature is named; it is not filled with gaps, which would only make the new one look good."""
+    shutil.rmtree("promoted")
+    shutil.copytree("models/champion", "promoted")
+    path = Path("promoted/manifest.json")
+    path.write_text(path.read_text(encoding="utf-8").replace('"visib"', '"visibility"'), encoding="utf-8")
+    again.write_params()
+    with pytest.raises(Refusal, match="asks for the feature 'visibility'"):
+        again.gate()

@@ -123,3 +123,18 @@ def draw_honesty(scores: dict[str, dict[str, float]], path: Path) -> None:
         axes.text(place, 0.51, f"{value:.3f}", ha="center", color="white", weight="bold")
     axes.set_ylim(0.5, 1)
     _save(figure, path)
+
+
+def draw_robustness(damages: dict[str, dict[str, Any]], metric: str, path: Path) -> None:
+    """What each damage costs, with intervals; red where monitoring would not notice."""
+    known = {name: each for name, each in reversed(damages.items()) if metric in each["drop"]}
+    drops = [each["drop"][metric] for each in known.values()]
+    middle = np.array([drop["value"] for drop in drops])
+    spread = np.abs(np.array([[drop["low"], drop["high"]] for drop in drops]).T - middle)
+    colours = [INK if each["monitoring"]["noticed"] else RED for each in known.values()]
+    figure, axes = _figure("Damage to the test rows (red: monitoring would not notice)", f"drop of {metric}",
+                           "", width=7.5)  # fmt: skip
+    axes.barh(list(known), middle, xerr=spread, color=colours, capsize=3)
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.tick_params(axis="y", labelsize=8)
+    _save(figure, path)
