@@ -8,7 +8,7 @@ import typer
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.operations import lint, verify
+from fullcycle.operations import lint, report, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +31,8 @@ def check() -> None:
 
 
 app.command("lint")(lint.command)
+app.command("noise")(report.noise)
+app.command("report")(report.command)
 app.command("verify")(verify.command)
 
 

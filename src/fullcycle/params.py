@@ -16,9 +16,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from fullcycle.errors import Refusal
+from fullcycle.sections import Baseline, Candidate, Count, Positive, Section, Seed, Share, Task, misfits
 
 PARAMS = Path("params.yaml")
 DURATION = re.compile(r"(\d+)\s*(min|h|d)")
@@ -52,19 +53,22 @@ def _day(value: object) -> date:
 
 Day = Annotated[date, BeforeValidator(_day)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "calibration_error", "accuracy",
-                 "precision", "recall", "f1", "cost"]  # fmt: skip
-LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error", "cost"}
+METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier", "calibration_error", "accuracy",
+               "precision", "recall", "f1", "cost"),
+    "multiclass": ("macro_f1", "log_loss", "accuracy", "macro_recall"),
+    "regression": ("rmse", "mae", "r2", "pinball_10", "pinball_50", "pinball_90"),
+    "clustering": ("silhouette", "davies_bouldin", "stability"),
+}  # fmt: skip
+LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error", "cost", "rmse", "mae", "pinball_10",
+                   "pinball_50", "pinball_90", "davies_bouldin"}  # fmt: skip
 
 
-class Section(BaseModel):
-    """A frozen section that knows its keys and takes no others, and converts no types silently."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+def _metric(name: str) -> str:
+    known = list(dict.fromkeys(each for names in METRICS.values() for each in names))
+    if name not in known:
+        raise ValueError(f"no metric has this name; there are {str(known)[1:-1]}")
+    return name
 
 
 class Costs(Section):
@@ -79,7 +83,7 @@ class Problem(Section):
 
     module: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
     statement: Annotated[str, Field(min_length=20)]
-    task: Literal["binary"]
+    task: Task
     horizon: Duration
     table: str
     id: str
@@ -153,45 +157,15 @@ class Split(Section):
         return self
 
 
-class Baseline(Section):
-    """Always the training rows' share of positives."""
-
-    kind: Literal["baseline"]
-
-
-class Logistic(Section):
-    """Logistic regression on imputed, splined and one-hot encoded features."""
-
-    kind: Literal["logistic"]
-    c: Positive
-    max_iter: Count
-    knots: Annotated[int, Field(ge=2, le=50)]
-    min_category_rows: Count
-
-
-class LightGBM(Section):
-    """Boosted trees."""
-
-    kind: Literal["lightgbm"]
-    rounds: Count
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    num_leaves: Annotated[int, Field(ge=2, le=131072)]
-    min_leaf_rows: Count
-    row_share: Annotated[float, Field(gt=0, le=1)]
-    feature_share: Annotated[float, Field(gt=0, le=1)]
-    l2: Annotated[float, Field(ge=0)]
-    min_category_rows: Count
-    seed: Seed
-
-
-Candidate = Annotated[Baseline | Logistic | LightGBM, Field(discriminator="kind")]
-
-
 class Select(Section):
     """How the champion is chosen on the validation rows."""
 
-    metric: Metric
+    metric: Annotated[str, AfterValidator(_metric)]
     tie: Annotated[float, Field(ge=0)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None
+    resamples: Annotated[int, Field(ge=50)]
+    seed: Seed
+    refit: bool
 
 
 class Honesty(Section):
@@ -265,6 +239,15 @@ class Params(Section):
             )
         if not any(isinstance(candidate, Baseline) for candidate in self.train.values()):
             raise ValueError("train needs a candidate of kind baseline: the gate compares with it")
+        task = self.problem.task
+        reasons = [line for name, each in self.train.items() for line in misfits(name, each, task)]
+        if self.select.metric not in METRICS[task]:
+            reasons.append(
+                f"select.metric = {self.select.metric} is no metric of problem.task = {task};"
+                f" there are {', '.join(METRICS[task])}"
+            )
+        if reasons:
+            raise ValueError("; ".join(reasons))
         if self.honesty.candidate not in self.train:
             raise ValueError(f"honesty.candidate = {self.honesty.candidate!r} is none of {list(self.train)}")
         return self
@@ -321,6 +304,11 @@ def read(key: str, path: Path = PARAMS) -> Any:
     return _validated(TypeAdapter(kind), content, path, key)
 
 
+def candidate(section: dict[str, Any]) -> Any:
+    """A section of ``train`` as it stands in a model's manifest, as its strict type."""
+    return TypeAdapter(Candidate).validate_python(section)
+
+
 def _document(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
@@ -349,7 +337,7 @@ def _line(problem: Any, prefix: str) -> str:
     place = [prefix] * bool(prefix) + [str(part) for part in problem["loc"] if part != "[key]"]
     # Within a candidate pydantic adds its kind to the path, where the file has no such key.
     path = ".".join(place).split(".")
-    if path[0] == "train" and len(path) > 3:
+    if path[0] == "train" and len(path) > 2:
         del path[2]
     key = ".".join(path) or "the whole file"
     rule = problem["msg"].removeprefix("Value error, ")

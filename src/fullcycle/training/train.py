@@ -6,38 +6,35 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.files import PREDICTIONS, read_table, replacing, sha256, write_json, write_table
+from fullcycle.files import PREDICTIONS, SCREENED, read_table, replacing, sha256, write_json, write_table
+from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.context import Context, Question
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROLES = ("id", "time", "label", "known_at")
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+LATER = ("early_stopping", "calibration", "screening")  # options that choose on the latest rows
 
 
-def parted(rows: pd.DataFrame, roles: dict[str, str]) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Features and label (0 or 1) of labelled rows.
+def parted(rows: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Features and label of labelled rows, the label as the task has it.
 
     Raises:
-        Refusal: there are no rows, no features, only one class, another label, or an infinite number.
+        Refusal: there are no rows, no features, no label that the task could learn, or an infinite number.
     """
-    other = rows.loc[~rows[roles["label"]].isin([0, 1]), roles["label"]]
-    if len(other):
-        raise Refusal(
-            f"train: the label {roles['label']} is {other.iloc[0]} on {len(other)} rows; the rule is 0 or 1"
-        )
-    label = rows[roles["label"]].astype("int64")
-    features = rows.drop(columns=list(roles.values()))
+    features = question.features(rows)
     if features.empty:
         raise Refusal(f"train: {len(rows)} rows with {features.shape[1]} features: nothing to learn from")
-    if label.nunique() != 2:
-        raise Refusal(f"train: the label {roles['label']} has {label.nunique()} class(es); the rule is two")
+    label = task_of(question.task).label(rows, question.roles["label"], "train")
     finite(features, "train")
     return features, label
 
@@ -56,33 +53,84 @@ def finite(features: pd.DataFrame, part: str) -> None:
             )
 
 
+def fitted(
+    settings: Any, rows: pd.DataFrame, question: Question, columns: list[str] | None = None
+) -> tuple[Pipeline, dict[str, Any] | None]:
+    """A Pipeline of a section of ``train``, fitted on labelled rows, and why it has which features.
+
+    Args:
+        settings: the section.
+        rows: the labelled rows.
+        question: what is asked of them.
+        columns: features chosen before; None where the section's own screening chooses, if it has one.
+    """
+    features, label = parted(rows, question)
+    later = any(getattr(settings, key, None) is not None for key in LATER)
+    context = question.context(rows) if later else Context(question.task)
+    report = None
+    if columns is None and getattr(settings, "screening", None) is not None:
+        from fullcycle.training.screening import screen  # noqa: PLC0415  few candidates need it
+
+        columns, report = screen(settings.screening, features, label, context)
+    if columns is not None:
+        features = features[columns]
+    return CANDIDATES[settings.kind].fit(settings, features, label, context), report
+
+
+def manifest(
+    candidate: str,
+    question: Question,
+    settings: Any,
+    inputs: tuple[Path, ...],
+    rows: dict[str, int],
+    features: pd.DataFrame,
+) -> dict[str, Any]:
+    """What a model's folder says of where it came from; the files are added when they are written."""
+    return {
+        "candidate": candidate,
+        "task": question.task,
+        "complexity": CANDIDATES[settings.kind].complexity,
+        # As they stand in params.yaml: what was left out there is left out here.
+        "params": settings.model_dump(exclude_unset=True),
+        "inputs": {path.name: sha256(path.read_bytes()) for path in inputs},
+        "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
+        "rows": rows,
+        # Python's own version is left out: it changes no byte of a model (docs/log.md).
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def write(pipeline: Pipeline, about: dict[str, Any], folder: Path) -> None:
+    """The model and its manifest, which names every file that is there by then."""
+    store.save(pipeline, folder)
+    about["files"] = {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())}
+    write_json(about, folder / store.MANIFEST, decimals=None)
+
+
 def main(*, candidate: str, train: Path, validation: Path, out: Path) -> None:
     """Fit ``train.<candidate>`` and write the model, its manifest and its validation predictions."""
-    settings = params.read(f"train.{candidate}")
-    roles = {role: params.read(f"problem.{role}") for role in ROLES}
-    features, label = parted(read_table(train), roles)
-    entry = CANDIDATES[settings.kind]
-    pipeline = entry.fit(settings, features, label)
-    asked = read_table(validation)
-    finite(asked[features.columns], "validation")
-    probability = pipeline.predict_proba(asked[features.columns])[:, 1]
+    settings, question = params.read(f"train.{candidate}"), Question.read()
+    task = task_of(question.task)
+    rows, asked = read_table(train), read_table(validation)
+    pipeline, screened = fitted(settings, rows, question)
+    features = question.features(rows)
+    if screened:
+        features = features[[name for name, line in screened["features"].items() if line["kept"]]]
+    wanted = asked[features.columns]
+    finite(wanted, "validation")
+    answers = task.table(task.answer(pipeline, wanted))
+
+    def again(places: Any) -> Pipeline:
+        return fitted(settings, rows.iloc[places].reset_index(drop=True), question)[0]
+
+    if (refits := task.refits(again, len(rows), wanted)) is not None:
+        answers = answers.join(refits)
+    answers.insert(0, question.roles["id"], asked[question.roles["id"]].to_numpy())
+    counts = {"train": len(rows), "validation": len(asked)}
     with replacing(out) as folder:
         folder.mkdir()
-        store.save(pipeline, folder)
-        answers = pd.DataFrame({roles["id"]: asked[roles["id"]], "probability": probability})
         write_table(answers, folder / PREDICTIONS)
-        write_json(
-            {
-                "candidate": candidate,
-                "complexity": entry.complexity,
-                "params": settings.model_dump(),
-                "inputs": {path.name: sha256(path.read_bytes()) for path in (train, validation)},
-                "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
-                "rows": {"train": len(features), "validation": len(asked)},
-                # Python's own version is left out: it changes no byte of a model (docs/log.md).
-                "versions": {name: version(name) for name in LIBRARIES},
-                "files": {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())},
-            },
-            folder / store.MANIFEST,
-            decimals=None,
-        )
+        if screened:
+            write_json(screened, folder / SCREENED)
+        inputs = (train, validation)
+        write(pipeline, manifest(candidate, question, settings, inputs, counts, features), folder)
