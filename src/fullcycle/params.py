@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -316,12 +317,17 @@ def _document(path: Path) -> Any:
         raise Refusal(f"{path} is missing: run from the repository's root") from error
     except UnicodeDecodeError as error:
         raise Refusal(f"{path} is not UTF-8 text: {error}") from error
+    return _parsed(text, str(path))
+
+
+@lru_cache(maxsize=1)  # a stage reads ten keys of one file; nothing changes the result
+def _parsed(text: str, name: str) -> Any:
     try:
         loader = _Loader(text)  # refuses control characters
-        loader.name = str(path)
+        loader.name = name
         return loader.get_single_data()
     except yaml.YAMLError as error:
-        raise Refusal(f"{path} is not YAML: {error}") from error
+        raise Refusal(f"{name} is not YAML: {error}") from error
 
 
 def _validated(adapter: TypeAdapter[Any], content: Any, path: Path, prefix: str) -> Any:

@@ -1,15 +1,10 @@
-"""Real tables that scikit-learn ships, split by a made-up time, and the stages run on them."""
+"""Real tables that scikit-learn ships, with a made-up time, and the stages from `split` to `gate` run on them."""
 
 from __future__ import annotations
 
-import os
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-
-# As in src/stage.py, before LightGBM is imported: spinning threads are slow where tests share cores.
-os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import numpy as np
 import pandas as pd
@@ -17,8 +12,10 @@ import pytest
 import yaml
 from sklearn import datasets
 
-from fullcycle.evaluation import evaluate, gate
-from fullcycle.files import read_json, write_json, write_table
+from fullcycle.data import split
+from fullcycle.evaluation import evaluate, gate, honesty
+from fullcycle.features import featurize, quality
+from fullcycle.files import read_json, read_table, write_json, write_table
 from fullcycle.training import select, train
 
 ROLES = {"id": "id", "time": "time", "label": "label", "known_at": "known_at"}
@@ -49,8 +46,8 @@ TASKS = {
 }  # fmt: skip
 
 
-def rows_of(name: str) -> pd.DataFrame:
-    """A shipped table in a fixed random order, an hour a row, with a category and some gaps."""
+def rows_of(name: str, *, labelled: bool) -> pd.DataFrame:
+    """A shipped table in a fixed random order, three hours a row, with a category and some gaps."""
     table = getattr(datasets, name)(as_frame=True).frame
     table.columns = [str(column).replace(" ", "_") for column in table.columns]
     table = table.sample(frac=1, random_state=0).reset_index(drop=True)
@@ -58,28 +55,39 @@ def rows_of(name: str) -> pd.DataFrame:
     first = table.columns[0]
     random = np.random.default_rng(0)
     size = pd.Series(np.where(table[first] > table[first].median(), "large", "small"), dtype="str")
-    time = pd.Timestamp("2013-01-01", tz="UTC") + pd.to_timedelta(np.arange(len(table)), unit="h")
+    time = pd.Series(pd.Timestamp("2013-01-01", tz="UTC") + pd.to_timedelta(3 * np.arange(len(table)), "h"))
     return table.mask(random.random(table.shape) < 0.02).assign(
         size=size,
         last=label.shift(1).astype("float64"),
-        id=[f"r{number}" for number in range(len(table))],
+        id=[f"r{number:04}" for number in range(len(table))],
         time=time,
-        known_at=time,
-        label=label,
+        known_at=time if labelled else time.mask(time.notna()),
+        label=label.astype("float64") if labelled else np.nan,
     )
 
 
-def parts_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Half of the rows to train, then a fifth each to choose and to test, then the live ones."""
-    edges = [0, *(round(len(rows) * share) for share in (0.5, 0.7, 0.9)), len(rows)]
-    names = ("train", "validation", "test", "live")
-    spans = zip(names, pairwise(edges), strict=True)
-    return {name: rows.iloc[start:end].reset_index(drop=True) for name, (start, end) in spans}
+def starts_of(time: pd.Series) -> dict[str, str]:
+    """Half of the days to train, then a fifth each to choose and to test, then the live ones."""
+    days = (time.max() - time.min()).days + 1
+    begins = [time.min() + pd.Timedelta(round(days * share), "D") for share in (0, 0.5, 0.7, 0.9)]
+    names = ("train", "validation", "test", "live", "end")
+    moments = [*begins, time.max().normalize() + pd.Timedelta(1, "D")]
+    return {name: f"{moment:%Y-%m-%d}" for name, moment in zip(names, moments, strict=True)}
+
+
+def audited(rows: pd.DataFrame) -> None:
+    """What the stages before `featurize` leave of one sound table."""
+    for path in ("raw/rows/2013-01.parquet", "clean/rows.parquet"):
+        write_table(rows, Path(path))
+    write_table(rows.iloc[:0], Path("quarantine/rows.parquet"))
+    write_json({"rows": {"read": len(rows), "kept": len(rows), "after_until": 0}},
+               Path("raw/rows/provenance.json"))  # fmt: skip
+    write_json({"rows": {"rules": {}, "unmatched": {}}}, Path("quarantine/report.json"))
 
 
 @pytest.fixture
 def cycle(tmp_path, monkeypatch):
-    """Run train, select, evaluate and gate for a task in an empty folder."""
+    """Run the stages for a task in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return _run
 
@@ -107,49 +115,54 @@ def finished(_finished, tmp_path_factory, monkeypatch):
 def _run(task: str, candidates: dict[str, Any] | None = None, **select_: Any) -> SimpleNamespace:
     name, metric, defaults = TASKS[task]
     candidates = candidates or defaults
-    parts = parts_of(rows_of(name))
-    for part, table in parts.items():
-        write_table(table, Path(f"{part}.parquet"))
-    split = {part: Path(f"{part}.parquet") for part in ("train", "validation")}
+    rows = rows_of(name, labelled=task != "clustering")
     better_than_nothing = {"metric": f"test.{metric}", "why": "it says something"}
     bound = {"max": 1e9} if metric in ("rmse", "log_loss") else {"min": 0.0}
     parameters = {
-        "problem": ROLES | {"task": task, "horizon": "2h", "slices": ["size"],
+        "problem": ROLES | {"task": task, "horizon": "2h", "slices": ["size"], "table": "rows",
                             "costs": {"false_alarm": 1.0, "missed": 3.0}},
+        "split": {"method": "time", "starts": starts_of(rows["time"]), "group": None, "seed": 1,
+                  "shares": {"train": 0.4, "validation": 0.2, "test": 0.2, "live": 0.2}},
+        "quality": {"leak_limit": 0.99},
         "train": candidates,
-        "select": {"metric": metric, "tie": 0.0} | select_,
+        "select": {"metric": metric, "tie": 0.0, "confidence": None, "resamples": 60, "seed": 1,
+                   "refit": False} | select_,
+        "honesty": {"candidate": list(candidates)[-1]},
         "evaluate": {"resamples": 50, "confidence": 0.9, "bins": 5, "min_slice_rows": 5,
                      "importance_rows": 100, "seed": 1},
         "gate": {"enforce": True, "criteria": {"says_something": better_than_nothing | bound}},
     }  # fmt: skip
-    Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
-    for candidate in candidates:
-        train.main(candidate=candidate, out=Path("candidates", candidate), **split)
-    champion, folder = Path("champion"), Path("candidates")
-    select.main(
-        candidates=folder,
-        validation=split["validation"],
-        champion=champion,
-        report=Path("selection.json"),
+    Path("params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
+    audited(rows)
+    write_table(featurize.checked(rows, ROLES, len(rows), task), Path("features.parquet"))
+    parts, champion, folder = Path("split"), Path("champion"), Path("candidates")
+    split.main(features=Path("features.parquet"), out=parts)
+    of = {part: parts / f"{part}.parquet" for part in split.PARTS}
+    quality.main(
+        **{name: Path(name) for name in ("raw", "clean", "quarantine", "split")},
+        features=Path("features.parquet"),
+        metrics=Path("quality.json"),
     )
+    chosen_on = {name: of[name] for name in ("train", "validation")}
+    for candidate in candidates:
+        train.main(candidate=candidate, out=folder / candidate, **chosen_on)
+    select.main(candidates=folder, **chosen_on, champion=champion, report=Path("selection.json"))
+    honesty.main(candidates=folder, split=parts, metrics=Path("split.json"), plot=Path("split.png"))
     evaluate.main(
         champion=champion,
         candidates=folder,
-        validation=split["validation"],
-        test=Path("test.parquet"),
-        live=Path("live.parquet"),
+        **{part: of[part] for part in ("validation", "test", "live")},
         test_metrics=Path("test.json"),
         live_metrics=Path("live.json"),
+        details=Path("details.json"),
         plots_out=Path("plots"),
     )
-    write_json({}, Path("quality.json"))
     gate.main(
         test=Path("test.json"), quality=Path("quality.json"), champion=champion, report=Path("gate.json")
     )
+    reports = ("quality", "split", "selection", "test", "details", "gate")
     return SimpleNamespace(
-        parts=parts,
+        parts={part: read_table(path) for part, path in of.items()},
         parameters=parameters,
-        selection=read_json(Path("selection.json")),
-        test=read_json(Path("test.json")),
-        gate=read_json(Path("gate.json")),
+        **{name: read_json(Path(f"{name}.json")) for name in reports},
     )

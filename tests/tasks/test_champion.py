@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from sklearn.metrics import root_mean_squared_error
 
-from fullcycle import cli
+from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import DECISION, read_json, read_table, sha256
 from fullcycle.intervals import days, resampled
-from fullcycle.training import noise, refit, store
+from fullcycle.training import noise, store
 from fullcycle.training.candidates.entry import rounds_of
+from fullcycle.training.context import Question
 from fullcycle.training.train import fitted
 
 RIDGE = {"kind": "ridge", "alpha": 1.0}
@@ -59,60 +59,57 @@ def test_the_paired_interval_is_the_quantiles_of_differences_on_the_same_days(cy
 
 @pytest.fixture
 def refitted(cycle):
-    """Run the stage after a selection of one LightGBM with early stopping."""
+    """Select one LightGBM with early stopping, with and without a refit."""
 
-    def run(on: bool, **more):
-        section = LIGHTGBM | {"early_stopping": {"share": 0.3, "patience": 5}} | more
-        made = cycle("regression", {"baseline": {"kind": "baseline"}, "lightgbm": section})
-        parameters = made.parameters | {"select": made.parameters["select"] | {"refit": on}}
-        Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
-        refit.main(
-            selected=Path("champion"),
-            train=Path("train.parquet"),
-            validation=Path("validation.parquet"),
-            champion=Path("final"),
-        )
-        return made, store.load(Path("champion")), store.load(Path("final"))
+    def run():
+        section = LIGHTGBM | {"early_stopping": {"share": 0.3, "patience": 5}}
+        made = cycle("regression", {"baseline": {"kind": "baseline"}, "lightgbm": section}, refit=True)
+        return made, store.load(Path("candidates/lightgbm")), store.load(Path("champion"))
 
     return run
 
 
 def test_a_refit_learns_from_both_parts_with_the_rounds_that_were_chosen(refitted):
     """It is the model that those settings give on train and validation rows; the decision stays."""
-    made, before, after = refitted(on=True)
+    made, before, after = refitted()
+    assert made.selection["champion"] == "lightgbm"
     assert rounds_of(after) == rounds_of(before) < 60
     rows = pd.concat([made.parts["train"], made.parts["validation"]], ignore_index=True)
-    from fullcycle.params import candidate  # noqa: PLC0415
-
-    expected, _ = fitted(candidate(LIGHTGBM | {"rounds": rounds_of(before)}), rows, ROLES, "regression")
+    section = params.candidate(LIGHTGBM | {"rounds": rounds_of(before)})
+    expected, _ = fitted(section, rows, Question.read())
     test = made.parts["test"].drop(columns=list(ROLES.values()))
     np.testing.assert_array_equal(after.predict(test), expected.predict(test))
     assert not np.array_equal(after.predict(test), before.predict(test))
-    manifest = read_json(Path("final", store.MANIFEST))
+    manifest = read_json(Path("champion", store.MANIFEST))
     assert manifest["rows"] == {"refit": len(rows)}
     assert manifest["params"]["rounds"] == rounds_of(before)
-    assert Path("final", DECISION).read_bytes() == Path("champion", DECISION).read_bytes()
+    assert manifest["files"][store.PIPELINE] == sha256(Path("champion", store.PIPELINE).read_bytes())
+    assert made.test["rmse"]["value"] == pytest.approx(
+        root_mean_squared_error(made.parts["test"]["label"], after.predict(test)), abs=1e-6
+    )
 
 
-def test_without_refit_the_champion_is_the_selected_model_byte_for_byte(refitted):
-    """A copy, and nothing is trained."""
-    refitted(on=False)
-    files = {path.name: sha256(path.read_bytes()) for path in Path("champion").iterdir()}
-    assert {path.name: sha256(path.read_bytes()) for path in Path("final").iterdir()} == files
+def test_without_refit_the_champion_is_the_selected_model_byte_for_byte(finished):
+    """A copy with how to decide, and nothing is trained."""
+    run = finished("binary")
+    selected = {path.name: sha256(path.read_bytes())
+                for path in Path("candidates", run.selection["champion"]).iterdir()}  # fmt: skip
+    own = {path.name: sha256(path.read_bytes()) for path in Path("champion").iterdir()}
+    assert own.pop(DECISION)
+    assert own == {name: digest for name, digest in selected.items() if name != "validation.parquet"}
 
 
 def test_the_band_of_seeds_is_what_other_seeds_give(cycle):
     """Recomputed seed by seed; it names the model that it is the band of."""
     made = cycle("regression", {"baseline": {"kind": "baseline"}, "lightgbm": LIGHTGBM})
     assert made.selection["champion"] == "lightgbm"
-    noise.main(champion=Path("champion"), split=Path(), out=Path("noise.json"), seeds="3")
+    noise.main(champion=Path("champion"), split=Path("split"), out=Path("noise.json"), seeds="3")
     bands = read_json(Path("noise.json"))
     test = made.parts["test"]
-    from fullcycle.params import candidate  # noqa: PLC0415
-
     errors = []
     for seed in (2, 3, 4):
-        model, _ = fitted(candidate(LIGHTGBM | {"seed": seed}), made.parts["train"], ROLES, "regression")
+        section = params.candidate(LIGHTGBM | {"seed": seed})
+        model, _ = fitted(section, made.parts["train"], Question.read())
         predicted = model.predict(test.drop(columns=list(ROLES.values())))
         errors.append(root_mean_squared_error(test["label"], predicted))
     band = bands["metrics"]["test"]["rmse"]
@@ -125,8 +122,7 @@ def test_the_band_of_seeds_is_what_other_seeds_give(cycle):
     assert band == pytest.approx(expected, abs=1e-6)
     assert band["sd"] > 0
     assert bands["model"] == sha256(Path("champion", store.PIPELINE).read_bytes())
-    lines = cli.lines(bands, made.test)
-    assert any(line.startswith("rmse ") and f"{made.test['rmse']['value']:.4f}" in line for line in lines)
+    assert bands["seeds"] == [2, 3, 4]
 
 
 @pytest.mark.parametrize("seeds", ["1", "0", "-3", "many"])
@@ -148,7 +144,7 @@ def test_the_report_says_for_every_feature_why_it_stayed_or_went(cycle):
     assert set(report["features"]) == features
     kept = {name for name, line in report["features"].items() if line["kept"]}
     assert len(kept) == report["kept"] == 3
-    assert set(read_json(Path("candidates/lightgbm", store.MANIFEST))["features"]) == kept
+    assert set(store.columns(Path("candidates/lightgbm"))) == kept
     assert all(set(line) == {"kept", "why", "score", "score_sd", "stability", "dropping_costs"}
                for line in report["features"].values())  # fmt: skip
     assert {"bmi", "s5"} & kept

@@ -1,4 +1,4 @@
-"""Every task runs from training to the gate on a real table that scikit-learn ships."""
+"""Every task runs from the split to the gate on a real table that scikit-learn ships."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 from sklearn import metrics as oracle
 
 from fullcycle import params
+from fullcycle.errors import Refusal
+from fullcycle.evaluation.gate import judge
 from fullcycle.files import PREDICTIONS, read_json, read_table, sha256
+from fullcycle.params import Criterion
 from fullcycle.tasks import task_of
 from fullcycle.training import store, train
 
@@ -65,14 +68,45 @@ def test_a_task_runs_from_training_to_the_gate(finished, task):
     manifest = read_json(Path("champion", store.MANIFEST))
     assert manifest["task"] == task
     test = run.parts["test"]
-    answers = own.answer(store.load(Path("champion")), test[list(manifest["features"])])
+    answers = own.answer(store.load(Path("champion")), test[store.columns(Path("champion"))])
     for name, value in _recomputed(task, own.outcome(test, "label"), answers).items():
         assert run.test[name]["value"] == pytest.approx(value, abs=2e-6), name
     assert {path.name for path in Path("plots").iterdir()} == PLOTS[task]
     assert run.gate["verdict"] == "accept"
-    assert set(run.test["slices"]["size"]) == {"large", "small"}
+    assert set(run.details["test"]["slices"]["size"]) == {"large", "small"}
     others = set(run.parameters["train"]) - {champion}
-    assert set(run.test["candidates"]) == others
+    assert set(run.details["test"]["candidates"]) == others
+    assert metric in run.test["gain_over_baseline"]
+
+
+@pytest.mark.parametrize("task", params.METRICS)
+def test_the_stages_before_and_beside_training_know_the_task(finished, task):
+    """Labels are described in the task's words, and honesty is told in its own metric.
+
+    Suspected leaks are searched between two classes only; elsewhere the report says why not.
+    """
+    run, own = finished(task), task_of(task)
+    assert (
+        run.split["rows"]["in"] == sum(len(part) for part in run.parts.values()) + run.split["rows"]["purged"]
+    )
+    assert set(own.describe(own.outcome(run.parts["train"], "label"))) <= set(run.split["train"])
+    told = run.split["honesty"][own.primary]
+    assert set(told) == {"time_split", "random_split", "random_split_same_period"}
+    assert all(score["low"] <= score["high"] and score["rows"] > 10 for score in told.values())
+    assert Path("split.png").stat().st_size > 1000
+    leaks = run.quality["suspected_leaks"]
+    if task == "binary":
+        assert leaks["count"] == len(leaks["features"])
+    else:
+        assert leaks == {"skipped": f"the area under the ROC curve needs two classes; problem.task is {task}"}
+
+
+def test_a_criterion_on_what_was_skipped_is_refused(finished):
+    """A number that nobody computed is not met silently."""
+    run = finished("multiclass")
+    criterion = Criterion(metric="quality.suspected_leaks.count", max=0.0, why="no leaks")
+    with pytest.raises(Refusal, match=r"count does not exist; quality\.suspected_leaks holds skipped"):
+        judge({"leaks": criterion}, {"test": run.test, "quality": run.quality})
 
 
 @pytest.mark.parametrize("task", params.METRICS)
@@ -88,8 +122,8 @@ def test_training_again_gives_the_same_bytes(finished, task):
     for name in run.parameters["train"]:
         train.main(
             candidate=name,
-            train=Path("train.parquet"),
-            validation=Path("validation.parquet"),
+            train=Path("split/train.parquet"),
+            validation=Path("split/validation.parquet"),
             out=Path("candidates", name),
         )
     assert digests() == before
@@ -102,7 +136,7 @@ def test_stored_answers_are_the_loaded_models(finished, task):
     own, asked = task_of(task), run.parts["validation"]
     for name in run.parameters["train"]:
         folder = Path("candidates", name)
-        columns = list(read_json(folder / store.MANIFEST)["features"])
+        columns = store.columns(folder)
         kept = own.read(read_table(folder / PREDICTIONS))
         now = own.answer(store.load(folder), asked[columns])
         kept = kept[list(now.columns)] if task in ("multiclass", "clustering") else kept

@@ -14,6 +14,7 @@ from fullcycle.files import DECISION, PREDICTIONS, read_json, write_json, write_
 from fullcycle.training.select import best, main, reason
 
 COMPLEXITY = {"baseline": 0, "logistic": 1, "lightgbm": 2}
+SELECT = {"metric": "roc_auc", "tie": 0.002, "confidence": None, "resamples": 50, "seed": 1, "refit": False}
 CHOICES = [
     # metric, values of baseline, logistic, lightgbm, tie, winner, why
     ("roc_auc", (0.5, 0.70, 0.75), 0.0, "lightgbm", "best roc_auc on the validation rows"),
@@ -65,8 +66,15 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     label = np.random.default_rng(0).integers(0, 2, 200).astype("float64")
     ids = [f"r{n}" for n in range(200)]
-    write_table(pd.DataFrame({"id": ids, "late": label, "x": 0}), Path("validation.parquet"))
-    problem = {"id": "id", "label": "late", "costs": {"false_alarm": 1.0, "missed": 3.0}}
+    time = pd.Timestamp("2013-07-01", tz="UTC") + pd.to_timedelta(np.arange(200), unit="h")
+    write_table(pd.DataFrame({"id": ids, "late": label, "time": time}), Path("validation.parquet"))
+    problem = {
+        "id": "id",
+        "label": "late",
+        "time": "time",
+        "task": "binary",
+        "costs": {"false_alarm": 1.0, "missed": 3.0},
+    }
 
     def select(answers: dict[str, tuple[int, np.ndarray]], asked: list[str] = ids) -> dict:
         for name, (complexity, probability) in answers.items():
@@ -75,13 +83,14 @@ def run(tmp_path, monkeypatch):
             write_json({"complexity": complexity, "candidate": name}, folder / "manifest.json")
         parameters = {
             "problem": problem,
-            "select": {"metric": "roc_auc", "tie": 0.002},
+            "select": SELECT,
             "evaluate": {"bins": 10},
             "train": {name: {"kind": "baseline"} for name in answers},
         }
         Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         main(
             candidates=Path("candidates"),
+            train=Path("train.parquet"),
             validation=Path("validation.parquet"),
             champion=Path("champion"),
             report=Path("selection.json"),

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 ROLES = ("id", "time", "label", "known_at")
 
 
-def checked(
-    rows: pd.DataFrame, roles: dict[str, str], expected: int, task: str = "binary"
-) -> pd.DataFrame:
+def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int, task: str = "binary") -> pd.DataFrame:
     """The rows in the order of time and id, if they keep what every problem promises.
 
     Raises:

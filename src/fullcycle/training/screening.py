@@ -15,13 +15,14 @@ from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.sections import Categories, Numbers, Prepare
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.candidates.entry import one_thread
+from fullcycle.training.context import Context
 from fullcycle.training.preprocess import kinds, prepared
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from fullcycle.sections import Screening
-    from fullcycle.training.context import Context
 
     Array = npt.NDArray[np.float64]
 
@@ -199,12 +200,10 @@ class _Losses:
         self.later, self.truth = features.iloc[known], label.iloc[known]
 
     def fitted(self, columns: list[str]) -> Any:
-        from fullcycle.training.context import Context  # noqa: PLC0415
-
         settings = params.candidate(PROBE)
-        context = Context(self.task)
-        pipeline = CANDIDATES["boosting"].make(settings, self.table[columns], context)
-        return pipeline.fit(self.table[columns], self.target)
+        pipeline = CANDIDATES["boosting"].make(settings, self.table[columns], Context(self.task))
+        with one_thread():
+            return pipeline.fit(self.table[columns], self.target)
 
     def of(self, model: Any, later: pd.DataFrame) -> float:
         from sklearn.metrics import log_loss, root_mean_squared_error  # noqa: PLC0415

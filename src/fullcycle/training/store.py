@@ -1,8 +1,8 @@
 """Models as files that run no code when loaded, with the same bytes for the same model.
 
 A model is a folder: ``pipeline.skops`` (the whole scikit-learn Pipeline), ``booster.txt`` (LightGBM's
-own text form, where there is one) and ``manifest.json``. skops writes memory addresses and the time of
-day into its zip; `canonical` replaces them by what does not change.
+own text form, where there is one) and ``manifest.json``. skops writes memory addresses, the time of day and
+the unused bytes between an array's fields into its zip; `canonical` replaces them by what does not change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import zipfile
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import skops.io
 
 from fullcycle.errors import Refusal
@@ -80,17 +81,32 @@ def columns(folder: Path) -> list[str]:
 
 
 def canonical(content: bytes) -> bytes:
-    """The same skops file with addresses numbered in reading order, and a fixed time of day."""
+    """The same skops file with addresses numbered in reading order, padding of 0, and a fixed time of day."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         schema = json.loads(archive.read("schema.json"))
         names: dict[str, str] = {}
         schema = _numbered(schema, {}, count(), names)
-        parts = {new: archive.read(old) for old, new in names.items()}
+        parts = {new: _padded(archive.read(old)) for old, new in names.items()}
     parts["schema.json"] = json.dumps(schema, indent=1).encode()
     result = io.BytesIO()
     with zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(parts):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), parts[name])
+    return result.getvalue()
+
+
+def _padded(content: bytes) -> bytes:
+    """The same array with 0 between its fields, where a forest's trees have whatever was in memory."""
+    if not content.startswith(b"\x93NUMPY"):
+        return content
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like sets the fields alone
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    result = io.BytesIO()
+    np.save(result, clean, allow_pickle=False)
     return result.getvalue()
 
 

@@ -7,7 +7,7 @@ complexity, so no two entries have the same.
 from __future__ import annotations
 
 from fullcycle.training.candidates import baselines, clusters, lgbm, linear, neural, trees
-from fullcycle.training.candidates.entry import Candidate
+from fullcycle.training.candidates.entry import Candidate, one_thread
 
 CANDIDATES = {
     "baseline": Candidate(0, baselines.baseline),
@@ -15,10 +15,10 @@ CANDIDATES = {
     "lasso": Candidate(2, linear.lasso, linear.rounded),
     "ridge": Candidate(3, linear.ridge, linear.rounded),
     "logistic": Candidate(4, linear.logistic, linear.rounded),
-    "kmeans": Candidate(5, clusters.kmeans, clusters.rounded, around=clusters.one_thread),
-    "mixture": Candidate(6, clusters.mixture, clusters.rounded, around=clusters.one_thread),
+    "kmeans": Candidate(5, clusters.kmeans, clusters.rounded, around=one_thread),
+    "mixture": Candidate(6, clusters.mixture, clusters.rounded, around=one_thread),
     "forest": Candidate(7, trees.forest),
-    "boosting": Candidate(8, trees.boosting, best_round=trees.best_round),
+    "boosting": Candidate(8, trees.boosting, trees.anonymous, best_round=trees.best_round),
     "lightgbm": Candidate(9, lgbm.lightgbm, best_round=lgbm.best_round, continued=lgbm.continued),
     "mlp": Candidate(10, neural.mlp, neural.trimmed, around=neural.for_all_epochs),
 }

@@ -9,8 +9,6 @@ from sklearn.pipeline import Pipeline
 from fullcycle.training import preprocess
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     import pandas as pd
 
     from fullcycle.training.context import Context
@@ -40,14 +38,6 @@ def mixture(settings: Any, features: pd.DataFrame, context: Context) -> Pipeline
     )
     prepare = preprocess.prepared(features, settings.prepare, context.task)
     return Pipeline([("prepare", prepare), ("estimate", estimate)])
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Sums that several threads make differ in their last bits from run to run."""
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
 
 
 def rounded(pipeline: Pipeline) -> None:

@@ -74,6 +74,14 @@ class Candidate:
         return pipeline
 
 
+def one_thread() -> AbstractContextManager[Any]:
+    """One thread, where sums of several differ in their last bits, or rows are too few to share out."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
+
+
 def rounds_of(pipeline: Pipeline) -> int:
     """The boosting rounds of a fitted Pipeline, as early stopping found them."""
     estimate = pipeline[-1]

@@ -44,6 +44,11 @@ def boosting(settings: Any, features: pd.DataFrame, context: Context) -> Pipelin
     return Pipeline([("prepare", prepare), ("estimate", estimate)])
 
 
+def anonymous(pipeline: Pipeline) -> None:
+    """Forget the number of cores, which predictions do not use."""
+    pipeline[-1]._bin_mapper.n_threads = 1  # noqa: SLF001
+
+
 def best_round(
     pipeline: Pipeline,
     patience: int,
