@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-# As in src/stage.py, before anything with OpenMP is loaded: spinning threads are slow where tests share cores.
+# As in src/stage.py, before OpenMP is loaded: spinning threads are slow where tests share cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 ROOT = Path(__file__).parents[1]

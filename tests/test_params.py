@@ -75,7 +75,8 @@ def test_an_unknown_key_is_refused_at_any_depth(changed, key):
 @pytest.mark.parametrize(
     "key",
     ["problem", "problem.horizon", "problem.costs.missed", "ingest.until", "split.starts", "split.group",
-     "problem.task", "train.lightgbm.seed", "select.refit", "gate.enforce", "gate.criteria.ranks_flights.why"],
+     "problem.task", "train.lightgbm.seed", "select.refit", "gate.enforce",
+     "gate.criteria.ranks_flights.why"],
 )  # fmt: skip
 def test_a_missing_key_is_refused(changed, key):
     """Nothing has a silent default."""

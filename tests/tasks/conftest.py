@@ -1,4 +1,4 @@
-"""Real tables that scikit-learn ships, with a made-up time, and the stages from `split` to `gate` run on them."""
+"""Real tables that scikit-learn ships, with a made-up time, and the stages run on them."""
 
 from __future__ import annotations
 
