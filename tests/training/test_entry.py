@@ -59,6 +59,13 @@ def test_latest_means_by_time_and_not_by_place():
     np.testing.assert_array_equal(shuffled.latest(0.25, 100)[1], order >= 75)
 
 
+def test_a_label_without_a_moment_at_which_it_became_known_is_not_purged():
+    """As `split` keeps such a row."""
+    *_, context = _rows(100)
+    unknown = Context("binary", context.time, context.known_at.mask(context.time.notna()), context.horizon)
+    assert unknown.latest(0.25, 100)[0].tolist() == [True] * 75 + [False] * 25
+
+
 def test_a_share_that_leaves_nothing_is_refused():
     """When every early label became known too late."""
     *_, context = _rows(100)

@@ -60,6 +60,24 @@ def test_equally_simple_candidates_are_told_apart_by_metric_then_name():
     assert best(table, dict.fromkeys(table, 1), "roc_auc", 0.05) == "a"
 
 
+def test_a_candidate_without_a_value_of_the_metric_cannot_win():
+    """As k-means that puts all rows into one cluster: it has no silhouette."""
+    table = {"baseline": {"davies_bouldin": 1.0}, "kmeans": {"silhouette": -0.5}}
+    complexity = {"baseline": 0, "kmeans": 1}
+    assert best(table, complexity, "silhouette", 2.0) == "kmeans"
+    with pytest.raises(Refusal, match=r"select\.metric = stability has no value on these validation rows"):
+        best(table, complexity, "stability", 0.0)
+
+
+def test_the_simplest_within_noise_wins_whatever_the_tie():
+    """And the reason says that it was noise."""
+    table = {name: {"rmse": value} for name, value in zip(COMPLEXITY, (9.0, 5.5, 5.0), strict=True)}
+    noisy = frozenset({"logistic", "lightgbm"})
+    assert best(table, COMPLEXITY, "rmse", 0.1, noisy) == "logistic"
+    expected = "rmse within noise of lightgbm's on the validation rows, and simpler"
+    assert reason("logistic", table, "rmse", 0.1) == expected
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run the stage on candidates given by their answers to 200 validation rows."""

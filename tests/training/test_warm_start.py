@@ -109,3 +109,5 @@ def test_a_champion_that_cannot_be_continued_is_refused(champion):
     features, label = _rows(100, 1, 0.7)
     with pytest.raises(Refusal, match="has other features than the training rows: fourth, noise"):
         _fit(section, features.rename(columns={"noise": "fourth"}), label)
+    with pytest.raises(Refusal, match="answers the classes 0, 1; the training rows have the classes 0, 1, 2"):
+        _fit(section, features, label + (features["first"] > 1))

@@ -95,11 +95,11 @@ def continued(settings: Any, features: pd.DataFrame, label: pd.Series[Any], cont
             f"{origin.folder} has other features than the training rows:"
             f" {', '.join(sorted(other)) or 'the same ones in another order'}"
         )
-    known, asked = getattr(champion[-1], "classes_", None), None
-    if context.task != "regression":
-        asked = sorted(label.unique())
-    if (None if known is None else sorted(known)) != asked:
-        raise Refusal(f"{origin.folder} answers {known}, these rows have the classes {asked}")
+    known = [str(each) for each in getattr(champion[-1], "classes_", ())]
+    asked = [] if context.task == "regression" else [str(each) for each in sorted(label.unique())]
+    if known != asked:
+        was, now = (f"the classes {', '.join(each)}" if each else "numbers" for each in (known, asked))
+        raise Refusal(f"{origin.folder} answers {was}; the training rows have {now}")
     estimate = _estimate(settings, context.task)
     estimate.fit(champion[:-1].transform(features), label, init_model=champion[-1].booster_)
     # All trees, the champion's first, without the handle on the champion that they were learnt with.
