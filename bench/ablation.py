@@ -24,11 +24,11 @@ import pandas as pd  # noqa: E402  after the pins
 from flights.features import GROUPS, build  # noqa: E402
 from fullcycle import params  # noqa: E402
 from fullcycle.data.split import assign  # noqa: E402
-from fullcycle.evaluation.honesty import area  # noqa: E402
+from fullcycle.evaluation.honesty import score  # noqa: E402
 from fullcycle.files import read_table  # noqa: E402
-from fullcycle.training.candidates import CANDIDATES  # noqa: E402
-from fullcycle.training.hooks import NONE  # noqa: E402
-from fullcycle.training.train import ROLES, parted  # noqa: E402
+from fullcycle.tasks import task_of  # noqa: E402
+from fullcycle.training.context import Question  # noqa: E402
+from fullcycle.training.train import fitted  # noqa: E402
 
 PARTS = ("validation", "test", "live")
 
@@ -41,14 +41,13 @@ def parts_at(horizon: pd.Timedelta, roles: dict[str, str]) -> dict[str, pd.DataF
     return {name: rows[part == name] for name in ("train", *PARTS)}
 
 
-def scores(parts: dict[str, pd.DataFrame], dropped: set[str], roles: dict[str, str]) -> list[str]:
+def scores(parts: dict[str, pd.DataFrame], dropped: set[str], question: Question) -> list[str]:
     """The ROC AUC on validation, test and live rows of a model without the dropped columns."""
-    settings = params.read("train.lightgbm")
-    features, label = parted(parts["train"].drop(columns=list(dropped)), roles)
-    model = CANDIDATES[settings.kind].fit(settings, features, label, NONE)
-    evaluate = params.read("evaluate")
+    rows = parts["train"].drop(columns=list(dropped))
+    model, _ = fitted(params.read("train.lightgbm"), rows, question)
+    evaluate, task = params.read("evaluate"), task_of(question.task)
     areas = [
-        area(parts[name], model.predict_proba(parts[name][features.columns])[:, 1], roles, evaluate)
+        score(parts[name], task.answer(model, parts[name][list(model.feature_names_in_)]), question, evaluate)
         for name in PARTS
     ]
     return [f"{each['value']:.4f}" for each in areas]
@@ -63,29 +62,29 @@ def main() -> None:
         "--horizon", nargs="+", default=["2h", "24h"], help="the first is used for the groups"
     )
     horizons = [pd.Timedelta(text) for text in parser.parse_args().horizon]
-    roles = {role: params.read(f"problem.{role}") for role in ROLES}
+    question = Question.read()
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     )
     names = {group: {feature.name for feature in features} for group, features in GROUPS.items()}
     everything = set().union(*names.values())
     started = time.monotonic()
-    parts = parts_at(horizons[0], roles)
+    parts = parts_at(horizons[0], question.roles)
 
     print(f"Commit {commit.stdout.strip()}, horizon {horizons[0]}, ROC AUC of the LightGBM candidate.\n")
     print("| features | validation | test | live | without: validation | test | live |")
     print("|---|---|---|---|---|---|---|")
     kept: set[str] = set()
-    print("| timetable and aircraft register |", " | ".join(scores(parts, everything, roles)), "| | | |")
+    print("| timetable and aircraft register |", " | ".join(scores(parts, everything, question)), "| | | |")
     for group, own in names.items():
         kept |= own
-        added, without = scores(parts, everything - kept, roles), scores(parts, own, roles)
+        added, without = scores(parts, everything - kept, question), scores(parts, own, question)
         print(f"| + {group} ({len(own)}) |", " | ".join(added + without), "|", flush=True)
 
     print("\n| horizon | validation | test | live |\n|---|---|---|---|")
     for horizon in horizons:
-        rows = parts if horizon == horizons[0] else parts_at(horizon, roles)
-        print(f"| {horizon} |", " | ".join(scores(rows, set(), roles)), "|", flush=True)
+        rows = parts if horizon == horizons[0] else parts_at(horizon, question.roles)
+        print(f"| {horizon} |", " | ".join(scores(rows, set(), question)), "|", flush=True)
     print(f"\n{time.monotonic() - started:.0f} s", file=sys.stderr)
 
 

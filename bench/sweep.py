@@ -37,14 +37,13 @@ from pathlib import Path
 import optuna
 from sklearn.metrics import roc_auc_score
 from fullcycle import params
-from fullcycle.training.candidates import CANDIDATES
 from fullcycle.training.hooks import Hooks, Kept
-from fullcycle.training.train import load
+from fullcycle.training.train import learnt, load
 from fullcycle.operations.sweep_search import Search
 whole = params.load()
 first, last, cores = (int(word) for word in sys.argv[1:])
 rows = load(Path("data/split/train.parquet"), Path("data/split/validation.parquet"))
-label = rows.asked[rows.roles["label"]].to_numpy("int64")
+label = rows.asked[rows.question.roles["label"]].to_numpy("int64")
 section, search = whole.train["lightgbm"], Search(whole.sweep)
 hooks = Hooks(memory=Kept())
 def suggested(trial, key, d):
@@ -55,7 +54,7 @@ def suggested(trial, key, d):
 def objective(trial):
     values = search.values({key: suggested(trial, key, d) for key, d in search.space.items()})
     settings = type(section).model_validate(section.model_dump() | values)
-    model = CANDIDATES["lightgbm"].fit(settings, rows.features, rows.label, hooks)
+    model, _ = learnt(settings, rows.rows, rows.question, rows.features, rows.label, hooks=hooks)
     return roc_auc_score(label, model.predict_proba(rows.asked[rows.features.columns])[:, 1])
 study = optuna.create_study(direction="maximize")
 for number in range(first, last):

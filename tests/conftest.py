@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+# As in src/stage.py, before OpenMP is loaded: spinning threads are slow where tests share cores.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
 ROOT = Path(__file__).parents[1]
 # Nothing of the user's own settings may decide how a test ends.
 FOREIGN = ("AWS_", "DVC_", "GIT_", "OMP_", "OPENBLAS_", "MKL_", "NPY_", "PYTEST_", "PYTHON")

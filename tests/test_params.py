@@ -76,7 +76,8 @@ def test_an_unknown_key_is_refused_at_any_depth(changed, key):
 @pytest.mark.parametrize(
     "key",
     ["problem", "problem.horizon", "problem.costs.missed", "ingest.until", "split.starts", "split.group",
-     "train.lightgbm.seed", "gate.enforce", "gate.criteria.ranks_flights.why"],
+     "problem.task", "train.lightgbm.seed", "select.refit", "gate.enforce",
+     "gate.criteria.ranks_flights.why"],
 )  # fmt: skip
 def test_a_missing_key_is_refused(changed, key):
     """Nothing has a silent default."""
@@ -115,7 +116,7 @@ BAD = [
     # choices and patterns
     ("select.metric", "auc", "'auc'", "'roc_auc'"),
     ("split.method", "times", "'times'", "'time', 'group', 'stratified' or 'random'"),
-    ("problem.task", "regression", "'regression'", "'binary'"),
+    ("problem.task", "ranking", "'ranking'", "'binary', 'multiclass', 'regression' or 'clustering'"),
     ("problem.module", "../etc", "'../etc'", "match pattern"),
     ("ingest.sources.flights.url", "http://x/y.csv", "'http://x/y.csv'", "match pattern"),
     ("ingest.sources.flights.sha256", "ABC", "'ABC'", "match pattern"),
@@ -145,7 +146,7 @@ def test_a_bad_value_is_refused_with_key_value_and_rule(changed, key, value, sho
 
 def test_a_candidate_of_unknown_kind_is_refused(changed):
     """The kinds that there are stand in the refusal."""
-    assert "'baseline', 'logistic', 'lightgbm'" in _refusal(changed("train.logistic.kind", "forest"))
+    assert "'baseline', 'last_value', 'logistic'" in _refusal(changed("train.logistic.kind", "tree"))
 
 
 CONTRADICTIONS = [

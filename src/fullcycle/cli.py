@@ -11,7 +11,7 @@ import typer
 
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.operations import lint, promote, review, verify
+from fullcycle.operations import lint, promote, report, review, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,6 +58,8 @@ def sweep(
 
 
 app.command("lint")(lint.command)
+app.command("noise")(report.noise)
+app.command("report")(report.command)
 app.command("review")(review.command)
 app.command("verify")(verify.command)
 app.command("promote")(promote.promote_command)

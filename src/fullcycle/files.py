@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 METRIC_DECIMALS = 6
 # In a model's folder, for stages that read these without loading the model.
-PREDICTIONS, DECISION = "validation.parquet", "decision.json"
+PREDICTIONS, DECISION, SCREENED = "validation.parquet", "decision.json", "screening.json"
 
 
 def sha256(content: bytes) -> str:

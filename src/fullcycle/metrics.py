@@ -65,7 +65,7 @@ def of_probability(y: Array, p: Array) -> dict[str, float]:
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def _per_block(values: Array, block: Blocks, weights: Array) -> Array:
+def per_block(values: Array, block: Blocks, weights: Array) -> Array:
     """Weighted sums of a value over all rows, by way of its sums in each block; shape (resamples,)."""
     sums = np.bincount(block, values, minlength=weights.shape[1])
     total: Array = np.einsum("rb,b->r", weights, sums)
@@ -82,7 +82,7 @@ def _ranking(y: Array, p: Array, block: Blocks, weights: Array) -> dict[str, Arr
     tie = np.append(0, np.cumsum(np.diff(p[order]) != 0))  # the number of each row's threshold
     positive, block = y[order] > 0, block[order]
     all_positive, all_negative = (
-        _per_block(x.astype("float64"), block, weights) for x in (positive, ~positive)
+        per_block(x.astype("float64"), block, weights) for x in (positive, ~positive)
     )
     area, precision = np.zeros(len(weights)), np.zeros(len(weights))
     seen = np.zeros((2, weights.shape[1]))  # negatives and positives above, by block
@@ -109,10 +109,10 @@ def _ranking(y: Array, p: Array, block: Blocks, weights: Array) -> dict[str, Arr
 def _losses(y: Array, p: Array, block: Blocks, weights: Array) -> dict[str, Array]:
     clipped = np.clip(p, CLIP, 1 - CLIP)
     log_loss = -np.where(y > 0, np.log(clipped), np.log1p(-clipped))
-    rows = _per_block(np.ones_like(p), block, weights)
+    rows = per_block(np.ones_like(p), block, weights)
     return {
-        "log_loss": _per_block(log_loss, block, weights) / rows,
-        "brier": _per_block((p - y) ** 2, block, weights) / rows,
+        "log_loss": per_block(log_loss, block, weights) / rows,
+        "brier": per_block((p - y) ** 2, block, weights) / rows,
     }
 
 
@@ -120,7 +120,7 @@ def decisions(y: Array, p: Array, decision: Decision, block: Blocks, weights: Ar
     """The metrics of warned or not warned; arguments as for `measure`."""
     warned, late = p >= decision.threshold, y > 0
     hit, false, missed, quiet = (
-        _per_block(cell.astype("float64"), block, weights)
+        per_block(cell.astype("float64"), block, weights)
         for cell in (warned & late, warned & ~late, ~warned & late, ~warned & ~late)
     )
     rows = hit + false + missed + quiet
@@ -134,6 +134,17 @@ def decisions(y: Array, p: Array, decision: Decision, block: Blocks, weights: Ar
     }
 
 
+def confusion(y: Array, p: Array, threshold: float) -> dict[str, int]:
+    """The four counts of a decision."""
+    warned, late = p >= threshold, y > 0
+    return {
+        "true_positives": int((warned & late).sum()),
+        "false_positives": int((warned & ~late).sum()),
+        "false_negatives": int((~warned & late).sum()),
+        "true_negatives": int((~warned & ~late).sum()),
+    }
+
+
 def bin_of(p: Array, bins: int) -> npt.NDArray[np.int64]:
     """For each probability the number of its bin; bins hold as equal numbers of rows as ties allow."""
     edges = np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1])
@@ -144,7 +155,7 @@ def _calibration_error(y: Array, p: Array, bins: int, block: Blocks, weights: Ar
     """Mean distance of predicted from real frequency over bins of equal size (Nguyen & O'Connor, 2015)."""
     cell = block * bins + bin_of(p, bins)
     gaps = np.bincount(cell, p - y, minlength=weights.shape[1] * bins).reshape(-1, bins)
-    rows = _per_block(np.ones_like(p), block, weights)
+    rows = per_block(np.ones_like(p), block, weights)
     distance: Array = np.abs(np.einsum("rb,bc->rc", weights, gaps)).sum(axis=1) / rows
     return distance
 

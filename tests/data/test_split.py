@@ -176,7 +176,7 @@ def run(tmp_path, monkeypatch):
 
     def splitted(rows: pd.DataFrame, **changes) -> dict:
         write_table(rows, Path("features.parquet"))
-        problem = PROBLEM | {"horizon": "2h"}
+        problem = PROBLEM | {"horizon": "2h", "task": "binary"}
         Path("params.yaml").write_text(
             yaml.safe_dump({"problem": problem, "split": SECTION | changes}, sort_keys=False)
         )

@@ -24,7 +24,8 @@ from fullcycle.evaluation.stress import stressed
 from fullcycle.features.leakcheck import suspects
 from fullcycle.files import DECISION, read_json, write_json, write_table
 from fullcycle.metrics import Decision
-from fullcycle.params import Evaluate, Stress
+from fullcycle.params import Evaluate
+from fullcycle.params.stress import Stress
 from fullcycle.training import select, store, train
 
 ROOT = Path(__file__).parents[2]

@@ -13,10 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from fullcycle.evaluation.evaluate import Rows, confusion, gain, importance, main
+from fullcycle.evaluation.evaluate import Rows, gain, importance, main
 from fullcycle.files import DECISION, PREDICTIONS, read_json, sha256, write_json, write_table
-from fullcycle.metrics import Decision
+from fullcycle.metrics import Decision, confusion
 from fullcycle.params import Evaluate
+from fullcycle.tasks import task_of
 from fullcycle.training import store
 
 ROLES = {"id": "id", "time": "time", "label": "late", "known_at": "known_at"}
@@ -60,7 +61,7 @@ def _predict(table: pd.DataFrame) -> np.ndarray:
 @pytest.fixture
 def rows():
     """Two months of test rows."""
-    return Rows(_rows("2013-09-01"), SETTINGS, ROLES)
+    return Rows(_rows("2013-09-01"), SETTINGS, ROLES, task_of("binary"))
 
 
 def test_groups_add_up_to_the_rows(rows):
@@ -98,11 +99,11 @@ def test_the_confusion_matrix_counts_every_row_once():
 def test_permutation_importance_finds_the_only_informative_feature(rows):
     """It comes first, and what the model does not use costs nothing; the seed repeats."""
     features = rows.rows[["noise", "signal", "town"]]
-    ranked = importance(_predict, features, rows.y, SETTINGS)
+    ranked = importance(_predict, features, rows.y, SETTINGS, rows.task)
     assert ranked["feature"].tolist() == ["signal", "noise", "town"]
     assert ranked["importance"].iloc[0] > 0.2
     assert ranked["importance"].tolist()[1:] == [0, 0]
-    pd.testing.assert_frame_equal(importance(_predict, features, rows.y, SETTINGS), ranked)
+    pd.testing.assert_frame_equal(importance(_predict, features, rows.y, SETTINGS, rows.task), ranked)
 
 
 @pytest.mark.parametrize(("metric", "sign"), [("roc_auc", 1), ("log_loss", -1), ("cost", -1), ("f1", 1)])
@@ -147,7 +148,7 @@ def run(tmp_path, monkeypatch):
             _save("logistic", store.load(Path("candidates/logistic")), validation, Path("champion"), 1)
             decision = {"threshold": 0.25, "costs": {"false_alarm": 1.0, "missed": 3.0}}
             write_json(decision, Path("champion", DECISION))
-        parameters = {"problem": ROLES | {"slices": ["town"]}, "evaluate": SECTION}
+        parameters = {"problem": ROLES | {"task": "binary", "slices": ["town"]}, "evaluate": SECTION}
         parameters["train"] = {name: {"kind": "baseline"} for name in ("logistic", "baseline")}
         parameters["train"]["logistic"] = {
             "kind": "logistic", "c": 1.0, "max_iter": 9, "knots": 3, "min_category_rows": 1

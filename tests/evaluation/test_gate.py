@@ -10,7 +10,7 @@ import pytest
 from fullcycle.errors import Refusal
 from fullcycle.evaluation.gate import ALWAYS, expanded, explained, found, judge, verdict, worst
 from fullcycle.files import sha256
-from fullcycle.params import Criterion
+from fullcycle.params.gate import Criterion
 
 VERDICTS = [
     # low, high of the interval; min, max; verdict

@@ -73,7 +73,7 @@ def test_the_stage_hands_the_clean_tables_and_the_horizon_to_the_problem(rows, t
         "    return tables['trips'].assign(asked=lambda trips: trips['at'] - horizon)\n"
     )
     write_table(rows, Path("clean/trips.parquet"))
-    problem = ROLES | {"module": "boats", "table": "trips", "horizon": "90min"}
+    problem = ROLES | {"task": "binary", "module": "boats", "table": "trips", "horizon": "90min"}
     Path("params.yaml").write_text(
         yaml.safe_dump({"problem": problem, "scale": {"scheduler": None}}), encoding="utf-8"
     )

@@ -41,7 +41,9 @@ def house(tmp_path, monkeypatch):
     for part, rows in {"train": 2, "validation": 1, "test": 1, "live": 1}.items():
         write_table(features.head(rows).assign(label=[0.0, 1.0][:rows]), Path(f"split/{part}.parquet"))
     write_table(pd.DataFrame({"reason": ["purged", "unlabelled"]}), Path("split/set_aside.parquet"))
-    problem = {"table": "trips"} | {role: role for role in ("id", "time", "label", "known_at")}
+    problem = {"table": "trips", "task": "binary"} | {
+        role: role for role in ("id", "time", "label", "known_at")
+    }
     Path("params.yaml").write_text(
         yaml.safe_dump({"problem": problem, "quality": {"leak_limit": 0.9}}), encoding="utf-8"
     )

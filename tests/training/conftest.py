@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
-from fullcycle.params import Candidate
-
-# As in src/stage.py, before LightGBM is imported: spinning threads are slow where tests share cores.
-os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+from fullcycle.params.sections import Candidate
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "baseline": {"kind": "baseline"},
@@ -30,6 +26,31 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "min_category_rows": 5,
         "seed": 1,
     },
+    "boosting": {
+        "kind": "boosting",
+        "rounds": 20,
+        "learning_rate": 0.1,
+        "max_leaves": 7,
+        "min_leaf_rows": 20,
+        "l2": 1.0,
+        "min_category_rows": 5,
+        "seed": 1,
+    },
+    "forest": {"kind": "forest", "trees": 30, "min_leaf_rows": 10, "feature_share": 0.5, "seed": 1},
+    "mlp": {
+        "kind": "mlp",
+        "layers": [8],
+        "alpha": 1.0,
+        "learning_rate": 0.01,
+        "epochs": 20,
+        "batch_rows": 64,
+        "seed": 1,
+    },
+    "last_value": {"kind": "last_value", "column": "number"},
+    "ridge": {"kind": "ridge", "alpha": 1.0},
+    "lasso": {"kind": "lasso", "alpha": 0.1},
+    "kmeans": {"kind": "kmeans", "clusters": 3, "starts": 2, "seed": 1},
+    "mixture": {"kind": "mixture", "clusters": 3, "starts": 2, "seed": 1},
 }
 
 

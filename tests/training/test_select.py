@@ -14,6 +14,7 @@ from fullcycle.files import DECISION, PREDICTIONS, read_json, write_json, write_
 from fullcycle.training.select import best, main, reason
 
 COMPLEXITY = {"baseline": 0, "logistic": 1, "lightgbm": 2}
+SELECT = {"metric": "roc_auc", "tie": 0.002, "confidence": None, "resamples": 50, "seed": 1, "refit": False}
 CHOICES = [
     # metric, values of baseline, logistic, lightgbm, tie, winner, why
     ("roc_auc", (0.5, 0.70, 0.75), 0.0, "lightgbm", "best roc_auc on the validation rows"),
@@ -59,14 +60,39 @@ def test_equally_simple_candidates_are_told_apart_by_metric_then_name():
     assert best(table, dict.fromkeys(table, 1), "roc_auc", 0.05) == "a"
 
 
+def test_a_candidate_without_a_value_of_the_metric_cannot_win():
+    """As k-means that puts all rows into one cluster: it has no silhouette."""
+    table = {"baseline": {"davies_bouldin": 1.0}, "kmeans": {"silhouette": -0.5}}
+    complexity = {"baseline": 0, "kmeans": 1}
+    assert best(table, complexity, "silhouette", 2.0) == "kmeans"
+    with pytest.raises(Refusal, match=r"select\.metric = stability has no value on these validation rows"):
+        best(table, complexity, "stability", 0.0)
+
+
+def test_the_simplest_within_noise_wins_whatever_the_tie():
+    """And the reason says that it was noise."""
+    table = {name: {"rmse": value} for name, value in zip(COMPLEXITY, (9.0, 5.5, 5.0), strict=True)}
+    noisy = frozenset({"logistic", "lightgbm"})
+    assert best(table, COMPLEXITY, "rmse", 0.1, noisy) == "logistic"
+    expected = "rmse within noise of lightgbm's on the validation rows, and simpler"
+    assert reason("logistic", table, "rmse", 0.1) == expected
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run the stage on candidates given by their answers to 200 validation rows."""
     monkeypatch.chdir(tmp_path)
     label = np.random.default_rng(0).integers(0, 2, 200).astype("float64")
     ids = [f"r{n}" for n in range(200)]
-    write_table(pd.DataFrame({"id": ids, "late": label, "x": 0}), Path("validation.parquet"))
-    problem = {"id": "id", "label": "late", "costs": {"false_alarm": 1.0, "missed": 3.0}}
+    time = pd.Timestamp("2013-07-01", tz="UTC") + pd.to_timedelta(np.arange(200), unit="h")
+    write_table(pd.DataFrame({"id": ids, "late": label, "time": time}), Path("validation.parquet"))
+    problem = {
+        "id": "id",
+        "label": "late",
+        "time": "time",
+        "task": "binary",
+        "costs": {"false_alarm": 1.0, "missed": 3.0},
+    }
 
     def select(answers: dict[str, tuple[int, np.ndarray]], asked: list[str] = ids) -> dict:
         for name, (complexity, probability) in answers.items():
@@ -75,13 +101,14 @@ def run(tmp_path, monkeypatch):
             write_json({"complexity": complexity, "candidate": name}, folder / "manifest.json")
         parameters = {
             "problem": problem,
-            "select": {"metric": "roc_auc", "tie": 0.002},
+            "select": SELECT,
             "evaluate": {"bins": 10},
             "train": {name: {"kind": "baseline"} for name in answers},
         }
         Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         main(
             candidates=Path("candidates"),
+            train=Path("train.parquet"),
             validation=Path("validation.parquet"),
             champion=Path("champion"),
             report=Path("selection.json"),

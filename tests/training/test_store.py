@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from lightgbm import Booster
@@ -20,8 +21,10 @@ from sklearn.pipeline import Pipeline
 
 from fullcycle.errors import Refusal
 from fullcycle.files import sha256, write_json
+from fullcycle.params.sections import Calibration
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.context import Context
 
 ROOT = Path(__file__).parents[2]
 KINDS = sorted(CANDIDATES)
@@ -37,7 +40,11 @@ def pipelines(made, settings_of):
     """One fitted pipeline of each kind, with a column named like a key of the file format."""
     features, label = made()
     features = features.rename(columns={"noise": "file"})
-    return features, {kind: CANDIDATES[kind].fit(settings_of(kind), features, label) for kind in KINDS}
+    settings = {kind: settings_of(kind) for kind in KINDS}
+    return features, {
+        kind: CANDIDATES[kind].fit(each, features, label, Context(each.tasks[0]))
+        for kind, each in settings.items()
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,7 +54,9 @@ def test_a_model_answers_the_same_after_a_round_trip(pipelines, tmp_path, kind):
     store.save(models[kind], tmp_path)
     _manifest(tmp_path)
     loaded = store.load(tmp_path)
-    np.testing.assert_array_equal(loaded.predict_proba(features), models[kind].predict_proba(features))
+    for method in {"predict", "predict_proba"} & set(dir(loaded)):
+        now, then = (getattr(model, method)(features) for model in (loaded, models[kind]))
+        np.testing.assert_array_equal(now, then)
     before = tmp_path.joinpath(store.PIPELINE).read_bytes()
     store.save(loaded, tmp_path)
     assert tmp_path.joinpath(store.PIPELINE).read_bytes() == before
@@ -72,15 +81,17 @@ import json, sys
 from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
-from fullcycle.params import Candidate
+from fullcycle.params.sections import Candidate
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.context import Context
 rows = pd.read_parquet("rows.parquet")
 for kind, section in json.loads(Path("sections.json").read_text()).items():
     settings = TypeAdapter(Candidate).validate_python(section)
     out = Path(sys.argv[1], kind)
     out.mkdir(parents=True)
-    store.save(CANDIDATES[kind].fit(settings, rows.drop(columns="late"), rows["late"]), out)
+    context = Context(settings.tasks[0])
+    store.save(CANDIDATES[kind].fit(settings, rows.drop(columns="late"), rows["late"], context), out)
 """
 
 
@@ -140,9 +151,17 @@ def test_a_type_that_nobody_trusts_is_refused(tmp_path):
         store.load(tmp_path)
 
 
-def test_all_that_is_trusted_is_needed(pipelines):
+def test_all_that_is_trusted_is_needed(pipelines, settings_of):
     """The list holds no type that no candidate uses."""
-    models = pipelines[1].values()
+    features, models = pipelines[0], list(pipelines[1].values())
+    calibrated = settings_of("boosting").model_copy(
+        update={"calibration": Calibration(share=0.3, method="sigmoid")}
+    )
+    number = pd.Series(np.arange(len(features), dtype="float64"))
+    models += [
+        CANDIDATES["boosting"].fit(calibrated, features, number % 2),
+        CANDIDATES["lightgbm"].fit(settings_of("lightgbm"), features, number, Context("regression")),
+    ]
     named = set().union(*(skops.io.get_untrusted_types(data=skops.io.dumps(model)) for model in models))
     assert named == set(store.TRUSTED)
 

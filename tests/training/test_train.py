@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ import yaml
 from fullcycle.errors import Refusal
 from fullcycle.files import PREDICTIONS, read_json, read_table, sha256, write_table
 from fullcycle.training import store
+from fullcycle.training.context import Question
 from fullcycle.training.train import main, parted
 
 ROLES = {"id": "id", "time": "time", "label": "late", "known_at": "known_at"}
+PROBLEM = ROLES | {"task": "binary", "horizon": "2h"}
+QUESTION = Question("binary", ROLES, timedelta(hours=2))
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def rows(made):
 
 def test_features_are_what_has_no_role(rows):
     """Neither id nor times nor the label reach the model."""
-    features, label = parted(rows(50, 0), ROLES)
+    features, label = parted(rows(50, 0), QUESTION)
     assert list(features) == ["number", "noise", "town"]
     assert set(label) == {0, 1}
 
@@ -62,14 +66,14 @@ BAD = [
 def test_rows_that_cannot_be_learnt_from_are_refused(rows, change, rule):
     """No rows, no features, one class, other labels, infinite numbers: in words, before fitting."""
     with pytest.raises(Refusal, match=rule):
-        parted(change(rows(50, 0)), ROLES)
+        parted(change(rows(50, 0)), QUESTION)
 
 
 @pytest.fixture
 def run(rows, sections, tmp_path, monkeypatch):
     """Run the stage in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(yaml.safe_dump({"problem": ROLES, "train": sections}), encoding="utf-8")
+    Path("params.yaml").write_text(yaml.safe_dump({"problem": PROBLEM, "train": sections}), encoding="utf-8")
     write_table(rows(400, 0), Path("train.parquet"))
 
     def train(kind: str, validation: pd.DataFrame | None = None) -> Path:
@@ -107,7 +111,7 @@ def test_the_stage_leaves_a_model_its_answers_and_a_manifest(run, rows, sections
 def test_small_parameters_stand_in_the_manifest_as_they_are(run, sections):
     """Not rounded as metrics are: 1e-9 is not 0."""
     sections["logistic"]["c"] = 1e-9
-    Path("params.yaml").write_text(yaml.safe_dump({"problem": ROLES, "train": sections}), encoding="utf-8")
+    Path("params.yaml").write_text(yaml.safe_dump({"problem": PROBLEM, "train": sections}), encoding="utf-8")
     assert read_json(run("logistic") / store.MANIFEST)["params"]["c"] == 1e-9
 
 

@@ -17,11 +17,14 @@ from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import read_table, replacing, write_json, write_table
 from fullcycle.params import Split
+from fullcycle.tasks import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
     from pathlib import Path
+
+    from fullcycle.tasks.base import Task
 
 PARTS = Split.PARTS
 UNLABELLED, PURGED, OUTSIDE = "unlabelled", "purged", "outside"
@@ -70,9 +73,14 @@ def stratified(
 
 
 def assign(
-    rows: pd.DataFrame, settings: Split, problem: Mapping[str, str], horizon: timedelta
+    rows: pd.DataFrame,
+    settings: Split,
+    problem: Mapping[str, str],
+    horizon: timedelta,
+    *,
+    labelled: bool = True,
 ) -> pd.Series[str]:
-    """The part of each row by the method in `settings`; rows without a label are ``unlabelled``.
+    """The part of each row by the method in `settings`; `labelled` ones without a label have none.
 
     Raises:
         Refusal: the group column does not exist.
@@ -88,11 +96,13 @@ def assign(
             part = stratified(rows, settings.shares, settings.seed, problem["id"], problem["label"])
         case "random":
             part = by_share(rows[problem["id"]], settings.shares, settings.seed)
-    return part.mask(rows[problem["label"]].isna(), UNLABELLED)
+    return part.mask(rows[problem["label"]].isna(), UNLABELLED) if labelled else part
 
 
-def summary(rows: pd.DataFrame, part: pd.Series[str], problem: Mapping[str, str]) -> dict[str, Any]:
-    """Rows, first and last time and share of positives of each part; and the rows set aside."""
+def summary(
+    rows: pd.DataFrame, part: pd.Series[str], problem: Mapping[str, str], task: Task
+) -> dict[str, Any]:
+    """Rows, first and last time and what the labels of each part are like; and the rows set aside."""
     result: dict[str, Any] = {"rows": {"in": len(rows)}}
     for name in PARTS:
         own = rows[part == name]
@@ -100,8 +110,7 @@ def summary(rows: pd.DataFrame, part: pd.Series[str], problem: Mapping[str, str]
             "rows": len(own),
             "first": own[problem["time"]].min().isoformat(),
             "last": own[problem["time"]].max().isoformat(),
-            "positive_share": float(own[problem["label"]].mean()),
-        }
+        } | task.describe(task.outcome(own, problem["label"]))
     for reason in (UNLABELLED, PURGED, OUTSIDE):
         result["rows"][reason] = int((part == reason).sum())
     result["rows"]["kept"] = sum(result[name]["rows"] for name in PARTS)
@@ -113,12 +122,13 @@ def main(*, features: Path, out: Path) -> None:
     settings = params.read("split")
     problem = {name: params.read(f"problem.{name}") for name in ("id", "time", "label", "known_at")}
     rows = read_table(features)
-    part = assign(rows, settings, problem, params.read("problem.horizon"))
+    task, label = task_of(params.read("problem.task")), rows[problem["label"]]
+    part = assign(rows, settings, problem, params.read("problem.horizon"), labelled=task.labelled)
     for name in PARTS:
-        if rows.loc[part == name, problem["label"]].nunique() < 2:
+        if not (part == name).any() or (task.labelled and label[part == name].nunique() < 2):
             raise Refusal(
                 f"split: the part {name} has {int((part == name).sum())} rows and fewer than two classes of"
-                f" {problem['label']}; widen it in split.starts or split.shares"
+                f" {problem['label']} (for task {task.name}); widen it in split.starts or split.shares"
             )
     with replacing(out) as folder:
         folder.mkdir()
@@ -126,4 +136,4 @@ def main(*, features: Path, out: Path) -> None:
             write_table(rows[part == name], folder / f"{name}.parquet")
         aside = ~part.isin(PARTS)
         write_table(rows[aside].assign(reason=part[aside]), folder / "set_aside.parquet")
-        write_json({"method": settings.method} | summary(rows, part, problem), folder / "summary.json")
+        write_json({"method": settings.method} | summary(rows, part, problem, task), folder / "summary.json")

@@ -81,7 +81,8 @@ def training(
     """What the model was trained on, held against the split in hand.
 
     Args:
-        manifest: the model's; `inputs` names the files it was trained and chosen on, with their SHA-256.
+        manifest: the model's; `inputs` names the files it was trained and chosen on, with their SHA-256;
+            `rows` has `refit` where it was fitted on both.
         split: the folder of train, validation and test rows.
         roles: the columns `id`, `time` and `known_at`.
         horizon: how long before its time a row is decided on; None where the split does not follow time.
@@ -96,9 +97,10 @@ def training(
     in_hand = {name: sha256(split.joinpath(name).read_bytes()) for name in TRAINED_ON}
     columns = [roles[role] for role in ("id", "time", "known_at")]
     test = read_table(split / "test.parquet", columns=columns)
-    seen = pd.concat([read_table(split / name, columns=columns) for name in TRAINED_ON])
+    parts = [read_table(split / name, columns=columns) for name in TRAINED_ON]
+    seen = pd.concat(parts)
     first = test[roles["time"]].min()
-    fitted = read_table(split / TRAINED_ON[0], columns=columns)
+    fitted = seen if "refit" in manifest["rows"] else parts[0]
     result: dict[str, int | float] = {
         "foreign_inputs": sum(in_hand.get(name) != digest for name, digest in inputs.items())
         + (TRAINED_ON[0] not in inputs),

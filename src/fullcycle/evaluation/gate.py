@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.evaluation import challenge, facts
+from fullcycle.evaluation.rows import Rows
 from fullcycle.files import METRIC_DECIMALS, read_json, read_table, sha256, write_json
-from fullcycle.params import Criterion
+from fullcycle.params.gate import Criterion
+from fullcycle.tasks import task_of
 from fullcycle.training.store import MANIFEST
 
 if TYPE_CHECKING:
@@ -185,13 +187,13 @@ def answered(
     """
     settings = params.read("evaluate")
     roles = {role: params.read(f"problem.{role}") for role in ("time", "label")}
-    test = challenge.Rows(read_table(split / "test.parquet"), settings, roles)
-    player = challenge.Player(champion, test.rows)
+    test = Rows(read_table(split / "test.parquet"), settings, roles, task_of(params.read("problem.task")))
+    player = challenge.Player(champion, test)
     deviation = challenge.deviation(test, player, said)
     if not (promoted / MANIFEST).exists():
         return deviation, None, f"no previous champion: {read_json(promoted / NONE)['why']}"
     slices = params.read("problem.slices")
-    before = challenge.Player(promoted, test.rows)
+    before = challenge.Player(promoted, test)
     return deviation, challenge.gains(test, player, before, slices, settings.min_slice_rows), ""
 
 

@@ -13,33 +13,41 @@ import pandas as pd
 
 from fullcycle import params
 from fullcycle.data.split import by_share
+from fullcycle.errors import Refusal
 from fullcycle.evaluation.plots import draw_honesty
 from fullcycle.files import read_json, read_table, replacing, write_json
 from fullcycle.intervals import days, estimates, resampled
-from fullcycle.metrics import Decision, measure
+from fullcycle.tasks import task_of
 from fullcycle.training import store
-from fullcycle.training.candidates import CANDIDATES
-from fullcycle.training.hooks import NONE
-from fullcycle.training.train import ROLES, parted
+from fullcycle.training.context import Question
+from fullcycle.training.train import fitted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 POOLED = ("train", "validation", "test")
 WHY = (
-    "A random split puts flights of the same hour, storm and aircraft on both sides, so the model is asked"
-    " about days that it has partly seen. In use it will only ever be asked about days that have not come"
-    " yet, which is what the split by time measures."
+    "A random split puts rows of the same hour and day on both sides, so the model is asked about days that"
+    " it has partly seen. In use it will only ever be asked about days that have not come yet, which is what"
+    " the split by time measures."
 )
 
 
-def area(rows: pd.DataFrame, probability: Any, roles: dict[str, str], settings: Any) -> dict[str, float]:
-    """The ROC AUC of probabilities for labelled rows, with its interval over days."""
-    block = days(rows[roles["time"]])
+def score(rows: pd.DataFrame, answers: Any, question: Question, settings: Any) -> dict[str, float]:
+    """The task's primary metric of answers to labelled rows, with its interval over days.
+
+    Raises:
+        Refusal: it has no value on these rows.
+    """
+    task = task_of(question.task)
+    block = days(rows[question.roles["time"]])
     weights = resampled(int(block.max()) + 1, settings.resamples, settings.seed)
-    label = rows[roles["label"]].to_numpy("float64")
-    values = measure(label, probability, Decision(0.5, 1, 1), settings.bins, block, weights)
-    return estimates(values, settings.confidence)["roc_auc"].as_dict() | {"rows": len(rows)}
+    y = task.outcome(rows, question.roles["label"])
+    values = task.measure(y, answers, task.undecided, settings.bins, block, weights)
+    found = estimates(values, settings.confidence)
+    if task.primary not in found:
+        raise Refusal(f"honesty: {task.primary} has no value on {len(rows)} rows of one label or one cluster")
+    return found[task.primary].as_dict() | {"rows": len(rows)}
 
 
 def redrawn(parts: dict[str, pd.DataFrame], identity: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -52,28 +60,25 @@ def redrawn(parts: dict[str, pd.DataFrame], identity: str, seed: int) -> tuple[p
 
 def main(*, candidates: Path, split: Path, metrics: Path, plot: Path) -> None:
     """Score the candidate under both splits, and write numbers, reasons and plot."""
-    settings = params.read("evaluate")
+    settings, question = params.read("evaluate"), Question.read()
     name = params.read("honesty.candidate")
     chosen = params.read(f"train.{name}")
-    roles = {role: params.read(f"problem.{role}") for role in ROLES}
+    task, time = task_of(question.task), question.roles["time"]
     parts = {part: read_table(split / f"{part}.parquet") for part in POOLED}
 
     columns = store.columns(candidates / name)
-    honest = store.load(candidates / name).predict_proba(parts["test"][columns])[:, 1]
-    train, test = redrawn(parts, roles["id"], settings.seed)
-    model = CANDIDATES[chosen.kind].fit(chosen, *parted(train, roles), NONE)
-    promised = model.predict_proba(test[columns])[:, 1]
-    since = parts["test"][roles["time"]].min()
-    same_period = (test[roles["time"]] >= since).to_numpy()
+    honest = task.answer(store.load(candidates / name), parts["test"][columns])
+    train, test = redrawn(parts, question.roles["id"], settings.seed)
+    model, _ = fitted(chosen, train, question, columns)
+    promised = task.answer(model, test[columns])
+    same_period = (test[time] >= parts["test"][time].min()).to_numpy()
 
     scores = {
-        "time_split": area(parts["test"], honest, roles, settings),
-        "random_split": area(test, promised, roles, settings),
-        "random_split_same_period": area(test[same_period], promised[same_period], roles, settings),
+        "time_split": score(parts["test"], honest, question, settings),
+        "random_split": score(test, promised, question, settings),
+        "random_split_same_period": score(test[same_period], promised[same_period], question, settings),
     }
-    write_json(
-        read_json(split / "summary.json") | {"honesty": {"candidate": name, "roc_auc": scores, "why": WHY}},
-        metrics,
-    )
+    about = {"candidate": name, task.primary: scores, "why": WHY}
+    write_json(read_json(split / "summary.json") | {"honesty": about}, metrics)
     with replacing(plot) as path:
-        draw_honesty(scores, path)
+        draw_honesty(scores, task.primary, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fullcycle.page import Block, Heading, Items, Paragraph, Quoted, Strong, Table, Words
-from fullcycle.params import LOWER_IS_BETTER
+from fullcycle.params.metrics import LOWER_IS_BETTER
 
 Files = dict[str, Any]
 

@@ -45,7 +45,8 @@ def calibration(y: Array, p: Array, bins: int) -> pd.DataFrame:
     return cells.mean().assign(rows=cells.size()).reset_index(drop=True).round(6)
 
 
-def _figure(title: str, x: str, y: str, width: float = 5.0) -> tuple[Figure, Axes]:
+def new_figure(title: str, x: str, y: str, width: float = 5.0) -> tuple[Figure, Axes]:
+    """An empty figure without pyplot."""
     figure = Figure(figsize=(width, 4.2), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -54,34 +55,35 @@ def _figure(title: str, x: str, y: str, width: float = 5.0) -> tuple[Figure, Axe
     return figure, axes
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG that says neither when nor by what it was made."""
     figure.savefig(path, format="png", metadata={"Software": None})
 
 
 def draw_curve(curve: pd.DataFrame, title: str, chance: tuple[list[float], list[float]], path: Path) -> None:
     """A curve with the line that chance would draw."""
     x, y = curve.columns
-    figure, axes = _figure(title, x.replace("_", " "), y.replace("_", " "))
+    figure, axes = new_figure(title, x.replace("_", " "), y.replace("_", " "))
     axes.plot(*chance, color=GREY, linestyle="--", label="chance")
     axes.plot(curve[x], curve[y], color=INK, label="champion")
     axes.set(xlim=(0, 1), ylim=(0, 1.01))
     axes.legend(frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_calibration(table: pd.DataFrame, path: Path) -> None:
     """Predicted against real shares, with the diagonal of perfect calibration."""
-    figure, axes = _figure("Calibration on the test rows", "predicted probability", "real share")
+    figure, axes = new_figure("Calibration on the test rows", "predicted probability", "real share")
     top = float(table[["predicted", "real"]].to_numpy().max()) * 1.05
     axes.plot([0, top], [0, top], color=GREY, linestyle="--", label="perfect")
     axes.plot(table["predicted"], table["real"], color=INK, marker="o", markersize=4, label="champion")
     axes.legend(frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_confusion(counts: dict[str, int], label: str, path: Path) -> None:
     """The confusion matrix with counts and shares of all rows."""
-    figure, axes = _figure("Decisions on the test rows", "", "")
+    figure, axes = new_figure("Decisions on the test rows", "", "")
     cells = np.array([[counts["true_negatives"], counts["false_positives"]],
                       [counts["false_negatives"], counts["true_positives"]]])  # fmt: skip
     axes.imshow(cells, cmap="Blues", vmin=0, vmax=cells.max() * 1.5)
@@ -89,40 +91,44 @@ def draw_confusion(counts: dict[str, int], label: str, path: Path) -> None:
     axes.set_yticks([0, 1], [f"not {label}", label])
     for (row, column), count in np.ndenumerate(cells):
         axes.text(column, row, f"{count:,}\n{count / cells.sum():.1%}", ha="center", va="center")
-    _save(figure, path)
+    save(figure, path)
 
 
-def draw_importance(importance: pd.DataFrame, path: Path) -> None:
-    """What shuffling each feature costs in ROC AUC; the 25 costliest."""
+def draw_importance(importance: pd.DataFrame, path: Path, metric: str = "ROC AUC") -> None:
+    """What shuffling each feature costs in a metric; the 25 costliest."""
     shown = importance.head(25).iloc[::-1]
-    figure, axes = _figure("Permutation importance", "loss of ROC AUC when shuffled", "", width=7.0)
+    figure, axes = new_figure("Permutation importance", f"loss of {metric} when shuffled", "", width=7.0)
     axes.barh(shown["feature"], shown["importance"], color=INK)
     axes.tick_params(axis="y", labelsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_months(months: dict[str, dict[str, Any]], metric: str, path: Path) -> None:
     """A metric by month with its intervals."""
-    figure, axes = _figure(f"{metric} by month", "", metric)
+    figure, axes = new_figure(f"{metric} by month", "", metric)
     values = [month[metric] for month in months.values()]
     middle = np.array([value["value"] for value in values])
     spread = np.abs(np.array([[value["low"], value["high"]] for value in values]).T - middle)
     axes.errorbar(list(months), middle, yerr=spread, color=INK, marker="o", capsize=4, linestyle="none")
     axes.margins(x=0.4)
-    _save(figure, path)
+    save(figure, path)
 
 
-def draw_honesty(scores: dict[str, dict[str, float]], path: Path) -> None:
+def draw_honesty(scores: dict[str, dict[str, float]], metric: str, path: Path) -> None:
     """The score by time beside what random splits promise, with intervals."""
-    figure, axes = _figure("The same model, scored under three splits", "", "ROC AUC", width=6.0)
+    ranks = metric == "roc_auc"  # half is chance, 1 is the best there is
+    words = "ROC AUC" if ranks else metric.replace("_", " ")
+    figure, axes = new_figure("The same model, scored under three splits", "", words, width=6.0)
     middle = np.array([score["value"] for score in scores.values()])
     spread = np.abs(np.array([[score["low"], score["high"]] for score in scores.values()]).T - middle)
     names = ["by time\n(later rows)", "at random", "at random,\nsame period"]
     axes.bar(names, middle, yerr=spread, capsize=4, color=[INK, RED, RED], width=0.6)
     for place, value in enumerate(middle):
-        axes.text(place, 0.51, f"{value:.3f}", ha="center", color="white", weight="bold")
-    axes.set_ylim(0.5, 1)
-    _save(figure, path)
+        height = 0.51 if ranks else value / 50
+        axes.text(place, height, f"{value:.3f}", ha="center", color="white", weight="bold")
+    if ranks:
+        axes.set_ylim(0.5, 1)
+    save(figure, path)
 
 
 def draw_robustness(damages: dict[str, dict[str, Any]], metric: str, path: Path) -> None:
@@ -132,9 +138,9 @@ def draw_robustness(damages: dict[str, dict[str, Any]], metric: str, path: Path)
     middle = np.array([drop["value"] for drop in drops])
     spread = np.abs(np.array([[drop["low"], drop["high"]] for drop in drops]).T - middle)
     colours = [INK if each["monitoring"]["noticed"] else RED for each in known.values()]
-    figure, axes = _figure("Damage to the test rows (red: monitoring would not notice)", f"drop of {metric}",
+    figure, axes = new_figure("Damaged test rows (red: monitoring would not notice)", f"drop of {metric}",
                            "", width=7.5)  # fmt: skip
     axes.barh(list(known), middle, xerr=spread, color=colours, capsize=3)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.tick_params(axis="y", labelsize=8)
-    _save(figure, path)
+    save(figure, path)

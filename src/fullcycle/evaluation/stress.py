@@ -11,14 +11,15 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from fullcycle import params
 from fullcycle.drift import Reference, drifted
 from fullcycle.evaluation.damages import DAMAGES, matching, stale
-from fullcycle.evaluation.evaluate import Rows, gain
 from fullcycle.evaluation.plots import draw_robustness
+from fullcycle.evaluation.rows import Rows, gain
 from fullcycle.files import DECISION, read_json, read_table, replacing, write_json
-from fullcycle.metrics import Decision
+from fullcycle.tasks import task_of
 from fullcycle.training import store
 
 if TYPE_CHECKING:
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
-    import pandas as pd
+
+    from fullcycle.tasks.base import Task
 
     Array = npt.NDArray[np.float64]
-    Predict = Callable[[pd.DataFrame], Array]
-
-PREDICTION = "prediction"
+    Predict = Callable[[pd.DataFrame], Any]
 
 
 def drawn(rows: pd.DataFrame, count: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -60,37 +60,59 @@ def damaged(
     return DAMAGES[damage.kind](rows, columns, damage, chance_of(settings.seed, name))
 
 
-def answers(predict: Predict, rows: pd.DataFrame, otherwise: float) -> tuple[Array, int]:
-    """What the model says, and for how many rows it says nothing: they get `otherwise`.
+class Answers:
+    """What the model says of damaged rows, and of how many it says nothing.
 
-    A model that takes no gaps is thereby as good as the trivial answer, not a reason to stop.
+    They get the mean of the undamaged rows' answers: a model that takes no gaps is thereby as good as a
+    trivial answer, not a reason to stop.
+
+    Args:
+        task: whose answers.
+        predict: features -> answers.
+        rows: undamaged ones.
     """
-    try:
-        p = np.asarray(predict(rows), dtype="float64")
-    except ValueError:  # what scikit-learn's estimators raise for input that they do not take
-        p = np.full(len(rows), np.nan)
-    lost = ~np.isfinite(p)
-    return np.where(lost, otherwise, p), int(lost.sum())
+
+    def __init__(self, task: Task, predict: Predict, rows: pd.DataFrame) -> None:
+        """Let the model answer the undamaged rows."""
+        self.task, self.predict = task, predict
+        self.whole = task.table(predict(rows))
+
+    def of(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+        """A table of answers without gaps, and how many rows the model gave none for."""
+        try:
+            said = self.task.table(self.predict(rows))
+        except ValueError:  # what scikit-learn's estimators raise for input that they do not take
+            said = pd.DataFrame(np.nan, range(len(rows)), self.whole.columns)
+        lost = ~np.isfinite(said.to_numpy("float64")).all(axis=1)
+        return said.mask(lost, self.whole.mean(), axis="columns"), int(lost.sum())
 
 
 class Monitor:
     """Whether rows and their predictions look other than undamaged ones; `stress.alpha` is its level."""
 
-    def __init__(self, rows: pd.DataFrame, predict: Predict, features: list[str], alpha: float) -> None:
+    def __init__(self, rows: pd.DataFrame, said: pd.DataFrame, features: list[str], alpha: float) -> None:
         """Take the undamaged rows to compare with."""
         self.features, self.alpha = features, alpha
-        self.reference = Reference(rows[features].assign(**{PREDICTION: predict(rows)}))
+        self.reference = Reference(rows[features].assign(**predictions(said)))
 
-    def asked(self, rows: pd.DataFrame, p: Array, changed: list[str], identity: str) -> dict[str, Any]:
+    def asked(
+        self, rows: pd.DataFrame, said: pd.DataFrame, changed: list[str], identity: str
+    ) -> dict[str, Any]:
         """What it notices: columns that drifted (only the changed ones can have), and rows seen twice."""
-        differences = self.reference.differences(
-            rows[changed].assign(**{PREDICTION: p}), [*changed, PREDICTION]
-        )
+        own = predictions(said)
+        differences = self.reference.differences(rows[changed].assign(**own), [*changed, *own])
         found = drifted(differences, len(self.reference.columns), self.alpha)
         repeated = int(rows[identity].duplicated().sum())
         return {"noticed": bool(found or repeated), "repeated_ids": repeated} | {
             "drifted": {"count": len(found), "first": found[:3]}
         }
+
+
+def predictions(said: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
+    """Answers as columns to watch: `prediction`, or one for each number of an answer."""
+    columns = said.columns
+    names = ["prediction"] if len(columns) == 1 else [f"prediction_{name}" for name in columns]
+    return {name: said[column].to_numpy("float64") for name, column in zip(names, columns, strict=True)}
 
 
 def unnoticed(damages: dict[str, Any], metric: str) -> dict[str, Any]:
@@ -108,6 +130,7 @@ def unnoticed(damages: dict[str, Any], metric: str) -> dict[str, Any]:
 
 def stressed(
     test: pd.DataFrame,
+    task: Task,
     predict: Predict,
     decision: Any,
     features: list[str],
@@ -117,21 +140,25 @@ def stressed(
 ) -> dict[str, Any]:
     """The whole report: undamaged, each damage, and the worst that nobody would notice."""
     rows, others = drawn(test, settings.rows, settings.seed)
-    p = predict(rows)
-    whole = Rows(rows, evaluate, roles).resamples(p, decision)
-    monitor = Monitor(others, predict, features, settings.alpha)
+    model = Answers(task, predict, rows)
+
+    def measured(table: pd.DataFrame, said: pd.DataFrame) -> dict[str, Array]:
+        return Rows(table, evaluate, roles, task).resamples(task.read(said), decision)
+
+    whole = measured(rows, model.whole)
+    monitor = Monitor(others, task.table(predict(others)), features, settings.alpha)
     report: dict[str, Any] = {
         "rows": {"test": len(test), "drawn": len(rows), "reference": len(others)},
         "undamaged": {
             "metrics": {metric: float(whole[metric][0]) for metric in settings.metrics},
-            "monitoring": monitor.asked(rows, p, features, roles["id"]),
+            "monitoring": monitor.asked(rows, model.whole, features, roles["id"]),
         },
         "damages": {},
     }
     for name, damage in settings.damages.items():
         hurt = damaged(rows, features, name, settings, test, roles["time"])
-        said, silent = answers(predict, hurt, float(p.mean()))
-        values = Rows(hurt, evaluate, roles).resamples(said, decision)
+        said, silent = model.of(hurt)
+        values = measured(hurt, said)
         same = len(hurt) == len(rows)
         changed = [each for each in features if not same or not hurt[each].equals(rows[each])]
         dropped = gain(values, whole, evaluate.confidence)
@@ -152,15 +179,14 @@ def main(*, champion: Path, test: Path, metrics: Path, plot: Path) -> None:
     """Damage the test rows in every declared way; write the report and its plot."""
     settings, evaluate = params.read("stress"), params.read("evaluate")
     roles = {role: params.read(f"problem.{role}") for role in ("id", "time", "label", "known_at")}
-    kept = read_json(champion / DECISION)
+    task = task_of(params.read("problem.task"))
     features, pipeline = store.columns(champion), store.load(champion)
 
-    def predict(rows: pd.DataFrame) -> Array:
-        answer: Array = pipeline.predict_proba(rows[features])[:, 1]
-        return answer
+    def predict(rows: pd.DataFrame) -> Any:
+        return task.answer(pipeline, rows[features])
 
-    decision = Decision(kept["threshold"], **kept["costs"])
-    report = stressed(read_table(test), predict, decision, features, settings, evaluate, roles)
+    decision = task.decision(read_json(champion / DECISION))
+    report = stressed(read_table(test), task, predict, decision, features, settings, evaluate, roles)
     write_json(report, metrics)
     with replacing(plot) as path:
         draw_robustness(report["damages"], settings.metrics[0], path)

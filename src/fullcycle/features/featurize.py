@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROLES = ("id", "time", "label", "known_at")
 
 
-def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int) -> pd.DataFrame:
+def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int, task: str = "binary") -> pd.DataFrame:
     """The rows in the order of time and id, if they keep what every problem promises.
 
     Raises:
@@ -44,11 +44,12 @@ def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int) -> pd.Data
     impossible = {
         f"problem.id = {roles['id']!r} is missing": rows[roles["id"]].isna(),
         f"problem.time = {roles['time']!r} is missing": rows[roles["time"]].isna(),
-        f"problem.label = {roles['label']!r} is neither 0 nor 1 nor missing": label.notna()
-        & ~label.isin([0, 1]),
         f"problem.known_at = {roles['known_at']!r} is missing beside a label": label.notna()
         & rows[roles["known_at"]].isna(),
     }
+    if task == "binary":  # what other tasks need of a label, `train` demands
+        rule = f"problem.label = {roles['label']!r} is neither 0 nor 1 nor missing"
+        impossible[rule] = label.notna() & ~label.isin([0, 1])
     for name, values in rows.select_dtypes("number").items():
         impossible[f"the feature {name} is infinite"] = values.isin([np.inf, -np.inf])
     for rule, broken in impossible.items():
@@ -104,4 +105,5 @@ def main(*, clean: Path, out: Path) -> None:
     scheduler = params.read("scale.scheduler")
     execute = compute if scheduler is None else partial(on_dask, scheduler=scheduler)
     rows = problem.build(tables, horizon, execute)
-    write_table(checked(rows, roles, len(tables[params.read("problem.table")])), out)
+    expected, task = len(tables[params.read("problem.table")]), params.read("problem.task")
+    write_table(checked(rows, roles, expected, task), out)

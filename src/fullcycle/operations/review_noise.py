@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-from fullcycle.params import LOWER_IS_BETTER
+from fullcycle.params.metrics import LOWER_IS_BETTER
 
 SAME, NOISE, BETTER, WORSE = "same", "noise", "better", "worse"
 Interval = dict[str, float]  # value, low, high

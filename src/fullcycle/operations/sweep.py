@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullcycle import params
 from fullcycle.errors import Refusal
+from fullcycle.params.sweep import Budget
 
 if TYPE_CHECKING:
     from fullcycle.operations.experiments import Experiments
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from fullcycle.operations.sweep_pool import Pool
     from fullcycle.operations.sweep_search import Search
     from fullcycle.operations.sweep_trial import Trials
+    from fullcycle.params.sweep import Sweep
 
 MODULE = "fullcycle.training.train"
 INTERRUPTED = 130  # the exit code of a process that Ctrl-C ended
@@ -43,7 +45,7 @@ class Books:
         experiments: of its stage, on the current commit.
     """
 
-    def __init__(self, settings: params.Sweep, section: Any, experiments: Experiments) -> None:
+    def __init__(self, settings: Sweep, section: Any, experiments: Experiments) -> None:
         from fullcycle.operations.sweep_journal import Journal, identity  # noqa: PLC0415
 
         self.settings, self.experiments = settings, experiments
@@ -122,7 +124,7 @@ def prepared(candidate: str, plots: Path) -> tuple[Experiments, dict[str, str]]:
     return experiments, dict(zip(words[3::2], words[4::2], strict=True))
 
 
-def run(settings: params.Sweep, books: Books, search: Search, pool: Pool, screen: Any) -> None:
+def run(settings: Sweep, books: Books, search: Search, pool: Pool, screen: Any) -> None:
     """Draw, hand out and book trials until the budget is spent."""
     from fullcycle.operations.sweep_journal import DRAWN  # noqa: PLC0415
     from fullcycle.operations.sweep_pool import Failure  # noqa: PLC0415
@@ -177,7 +179,7 @@ def cores() -> int:
 
 
 def _work(
-    settings: params.Sweep, section: Any, experiments: Experiments, options: dict[str, str], scratch: Path
+    settings: Sweep, section: Any, experiments: Experiments, options: dict[str, str], scratch: Path
 ) -> Trials:
     """What a worker does, with the rows read."""
     from fullcycle.operations.sweep_trial import Trials  # noqa: PLC0415  after the threads are set
@@ -203,7 +205,7 @@ def main(*, trials: str, minutes: str, plots: Path) -> None:
     budget = settings.budget.model_dump()
     budget |= {"trials": int(trials)} if trials else {}
     budget |= {"minutes": float(minutes)} if minutes else {}
-    settings = settings.model_copy(update={"budget": params.Budget.model_validate(budget)})
+    settings = settings.model_copy(update={"budget": Budget.model_validate(budget)})
     section = whole.train[settings.candidate]
     workers = settings.workers or cores()
     experiments, options = prepared(settings.candidate, plots)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from fullcycle.params import LOWER_IS_BETTER
+from fullcycle.params.metrics import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,8 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from fullcycle.params import LOWER_IS_BETTER, Choices, Range, Sweep
+from fullcycle.params.metrics import LOWER_IS_BETTER
+from fullcycle.params.sweep import Choices, Range, Sweep
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

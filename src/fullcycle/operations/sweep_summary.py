@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from fullcycle.files import replacing
 from fullcycle.operations.sweep_search import direction
-from fullcycle.params import LOWER_IS_BETTER, Range
+from fullcycle.params.metrics import LOWER_IS_BETTER
+from fullcycle.params.sweep import Range
 
 if TYPE_CHECKING:
     from pathlib import Path

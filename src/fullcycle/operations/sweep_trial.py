@@ -90,7 +90,7 @@ class Watch:
             self._rows, start_iteration=self._done, num_iteration=now - self._done, raw_score=True
         )
         self._score, self._done = self._score + more, now
-        label = asked[self.inputs.roles["label"]].to_numpy("float64")
+        label = asked[self.inputs.question.roles["label"]].to_numpy("float64")
         return round(of_probability(label, expit(self._score))[self.metric], 6)
 
 
@@ -120,8 +120,11 @@ class Trials:
     def __call__(self, task: Task) -> Result:
         """Train one, store what it wrote."""
         start = time.perf_counter()
-        settings = type(self.section).model_validate(self.section.model_dump() | task.values)
-        watch = Watch(self.inputs, self.memory, self.metric, task.curves) if task.prune else None
+        # What params.yaml leaves out stays left out, as the stage would have it.
+        given = self.section.model_dump(exclude_unset=True) | task.values
+        settings = type(self.section).model_validate(given)
+        binary = self.inputs.question.task == "binary"  # the watch knows probabilities only
+        watch = Watch(self.inputs, self.memory, self.metric, task.curves) if task.prune and binary else None
         folder = self.scratch / str(task.number)
         folder.mkdir(parents=True, exist_ok=True)
         try:

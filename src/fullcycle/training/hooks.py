@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
 
 @dataclass(frozen=True)
 class Hooks:
@@ -16,10 +19,14 @@ class Hooks:
     watch: Callable[[Any], None] | None = None
     memory: Kept | None = None
 
-    @property
-    def callbacks(self) -> list[Callable[[Any], None]]:
-        """The watcher in the form that LightGBM takes."""
-        return [self.watch] if self.watch else []
+    def fit(
+        self, pipeline: Pipeline, features: pd.DataFrame, label: pd.Series[Any], *, watched: bool
+    ) -> None:
+        """Fit a Pipeline `prepare`, `estimate`; `watched`: its estimate calls back after each round."""
+        extra = {"estimate__callbacks": [self.watch]} if self.watch and watched else {}
+        pipeline.set_params(memory=self.memory)
+        pipeline.fit(features, label, **extra)
+        pipeline.set_params(memory=None)
 
 
 @dataclass

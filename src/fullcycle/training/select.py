@@ -1,7 +1,8 @@
 """Stage `select`: the best candidate on the validation rows; a tie goes to the simpler one.
 
-The threshold of its decisions is chosen on the same rows, at the lowest cost. Test rows have no part
-in either.
+Two candidates tie if they differ by no more than `select.tie`, or if the difference is within noise: its
+paired interval over resampled days holds 0. The threshold of binary decisions is chosen on the same
+rows, at the lowest cost. Test rows have no part in any of it.
 """
 
 from __future__ import annotations
@@ -9,74 +10,130 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fullcycle import params
 from fullcycle.errors import Refusal
-from fullcycle.files import DECISION, PREDICTIONS, read_json, read_table, replacing, write_json
-from fullcycle.metrics import Decision, cheapest_threshold, measure
+from fullcycle.files import DECISION, PREDICTIONS, SCREENED, read_json, read_table, replacing, write_json
+from fullcycle.intervals import days, estimates, resampled
+from fullcycle.params.metrics import LOWER_IS_BETTER
+from fullcycle.tasks import task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
     import numpy.typing as npt
 
+    from fullcycle.tasks.base import Task
 
-def scores(label: npt.NDArray[Any], probability: npt.NDArray[Any], costs: Any, bins: int) -> dict[str, float]:
-    """The validation metrics of one candidate at its own cheapest threshold, and that threshold."""
-    threshold = cheapest_threshold(label, probability, costs.false_alarm, costs.missed)
-    block = np.zeros(len(label), dtype="int64")
-    decision = Decision(threshold, costs.false_alarm, costs.missed)
-    values = measure(label, probability, decision, bins, block, np.ones((1, 1)))
-    return {name: float(value[0]) for name, value in values.items()} | {"threshold": threshold}
+    Array = npt.NDArray[np.float64]
+    Table = Mapping[str, Mapping[str, float]]
 
 
-def best(table: dict[str, dict[str, float]], complexity: dict[str, int], metric: str, tie: float) -> str:
-    """The name of the best candidate by `metric`, or the simplest of those within `tie` of it."""
-    sign = -1 if metric in params.LOWER_IS_BETTER else 1
-    top = max(sign * row[metric] for row in table.values())
-    tied = [name for name, row in table.items() if sign * row[metric] >= top - tie]
-    return min(tied, key=lambda name: (complexity[name], -sign * table[name][metric], name))
+def best(
+    table: Table,
+    complexity: Mapping[str, int],
+    metric: str,
+    tie: float,
+    within_noise: frozenset[str] = frozenset(),
+) -> str:
+    """The best candidate by `metric`, or the simplest of those within `tie` of it or within noise.
+
+    Raises:
+        Refusal: the metric has no value for any of them.
+    """
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    scores = {name: sign * row[metric] for name, row in table.items() if metric in row}
+    if not scores:
+        raise Refusal(f"select.metric = {metric} has no value on these validation rows for any candidate")
+    top = max(scores.values())
+    tied = [name for name, score in scores.items() if score >= top - tie or name in within_noise]
+    return min(tied, key=lambda name: (complexity[name], -scores[name], name))
 
 
-def reason(winner: str, table: dict[str, dict[str, float]], metric: str, tie: float) -> str:
+def reason(winner: str, table: Table, metric: str, tie: float) -> str:
     """One sentence that says why the winner won."""
+    sign = -1 if metric in LOWER_IS_BETTER else 1
     top = best(table, dict.fromkeys(table, 0), metric, 0.0)
     if top == winner:
         return f"best {metric} on the validation rows"
-    return f"{metric} within {tie:g} of {top}'s on the validation rows, and simpler"
+    within = sign * table[winner][metric] >= sign * table[top][metric] - tie
+    by = f"within {tie:g}" if within else "within noise"
+    return f"{metric} {by} of {top}'s on the validation rows, and simpler"
 
 
-def main(*, candidates: Path, validation: Path, champion: Path, report: Path) -> None:
-    """Compare all candidates and copy the winner, with its threshold, to ``champion``."""
-    settings = params.read("select")
-    costs = params.read("problem.costs")
-    bins = params.read("evaluate.bins")
-    identity, label = params.read("problem.id"), params.read("problem.label")
-    rows = read_table(validation, columns=[identity, label])
+def behind(
+    resamples: Mapping[str, dict[str, Array]], top: str, confidence: float
+) -> dict[str, dict[str, dict[str, float]]]:
+    """By how much each candidate is worse than the best one, metric by metric, on the same resamples."""
+    result = {}
+    for name, own in resamples.items():
+        worse = {
+            metric: (resamples[top][metric] - values) * (-1 if metric in LOWER_IS_BETTER else 1)
+            for metric, values in own.items()
+            if metric in resamples[top]
+        }
+        result[name] = {metric: found.as_dict() for metric, found in estimates(worse, confidence).items()}
+    return result
+
+
+def compared(
+    task: Task, settings: Any, y: Any, answered: Mapping[str, Any], decided: Mapping[str, Any], block: Any,
+    bins: int,
+) -> dict[str, dict[str, Array]]:  # fmt: skip
+    """Every metric of every candidate on the same resampled days."""
+    weights = resampled(int(block.max()) + 1, settings.resamples, settings.seed)
+    return {
+        name: task.measure(y, answers, task.decision(decided[name]), bins, block, weights)
+        for name, answers in answered.items()
+    }
+
+
+def main(*, candidates: Path, train: Path, validation: Path, champion: Path, report: Path) -> None:
+    """Compare all candidates and write the winner, with its threshold, to ``champion``."""
+    settings, costs = params.read("select"), params.read("problem.costs").model_dump()
+    bins, task = params.read("evaluate.bins"), task_of(params.read("problem.task"))
+    identity, label, time = (params.read(f"problem.{role}") for role in ("id", "label", "time"))
+    rows = read_table(validation, columns=[identity, label, time])
+    y = task.outcome(rows, label)
     # By the names in params.yaml: a folder that a removed candidate left behind takes no part.
     complexity = {
         name: read_json(candidates / name / "manifest.json")["complexity"] for name in params.read("train")
     }
-    table = {}
+    table, decided, answered = {}, {}, {}
     for name in complexity:
-        answers = read_table(candidates / name / PREDICTIONS)
-        if not answers[identity].equals(rows[identity]):
+        kept = read_table(candidates / name / PREDICTIONS)
+        if not kept[identity].equals(rows[identity]):
             raise Refusal(f"select: {name} answered other rows than {validation} holds; run `dvc repro`")
-        table[name] = scores(rows[label].to_numpy(), answers["probability"].to_numpy(), costs, bins)
-    winner = best(table, complexity, settings.metric, settings.tie)
+        answered[name] = task.read(kept)
+        decided[name] = task.decide(y, answered[name], costs)
+        table[name] = task.values(y, answered[name], task.decision(decided[name]), bins)
+        table[name] |= {key: value for key, value in decided[name].items() if key == "threshold"}
+    content: dict[str, Any] = {"rows": len(rows), "candidates": table}
+    noisy: frozenset[str] = frozenset()
+    if settings.confidence is not None:
+        found = compared(task, settings, y, answered, decided, days(rows[time]), bins)
+        top = best(table, dict.fromkeys(table, 0), settings.metric, 0.0)
+        content["behind_best"] = behind(found, top, settings.confidence)
+        noisy = frozenset(
+            name
+            for name, lines in content["behind_best"].items()
+            if settings.metric in lines and lines[settings.metric]["low"] <= 0
+        )
+    winner = best(table, complexity, settings.metric, settings.tie, noisy)
+    content |= {"champion": winner, "reason": reason(winner, table, settings.metric, settings.tie)}
+    screened = {name: candidates / name / SCREENED for name in complexity}
+    if found := {name: read_json(path) for name, path in screened.items() if path.exists()}:
+        content["screening"] = found
     with replacing(champion) as folder:
-        shutil.copytree(candidates / winner, folder, copy_function=shutil.copyfile)
-        folder.joinpath(PREDICTIONS).unlink()
-        decision = {"threshold": table[winner]["threshold"], "costs": costs.model_dump()}
+        if settings.refit:
+            from fullcycle.training.refit import refit  # noqa: PLC0415  a mere copy needs no libraries
+
+            folder.mkdir()
+            refit(candidates / winner, train, validation, folder)
+        else:
+            shutil.copytree(candidates / winner, folder, copy_function=shutil.copyfile)
+            folder.joinpath(PREDICTIONS).unlink()
         # Unrounded: a threshold is one of the probabilities, and rounded up it would not warn on it.
-        write_json(decision, folder / DECISION, decimals=None)
-    write_json(
-        {
-            "rows": len(rows),
-            "champion": winner,
-            "reason": reason(winner, table, settings.metric, settings.tie),
-            "candidates": table,
-        },
-        report,
-    )
+        write_json(decided[winner], folder / DECISION, decimals=None)
+    write_json(content, report)

@@ -1,8 +1,8 @@
 """Models as files that run no code when loaded, with the same bytes for the same model.
 
 A model is a folder: ``pipeline.skops`` (the whole scikit-learn Pipeline), ``booster.txt`` (LightGBM's
-own text form, where there is one) and ``manifest.json``. skops writes memory addresses and the time of
-day into its zip; `canonical` replaces them by what does not change.
+own text form, where there is one) and ``manifest.json``. skops writes memory addresses, the time of day and
+the unused bytes between an array's fields into its zip; `canonical` replaces them by what does not change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import zipfile
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import skops.io
 
 from fullcycle.errors import Refusal
@@ -30,9 +31,15 @@ TRUSTED = (
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "numpy.clip",  # a function, within the clipping of outliers
     "numpy.dtype",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",  # within a spline
     "scipy.interpolate._bsplines.BSpline",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
 )
 
 
@@ -44,8 +51,12 @@ def save(pipeline: Pipeline, folder: Path) -> None:
         folder.joinpath(BOOSTER).write_text(booster.model_to_string(), encoding="utf-8", newline="\n")
 
 
-def load(folder: Path) -> Pipeline:
+def load(folder: Path, sha256_of_pipeline: str | None = None) -> Pipeline:
     """Read a model back, if its file is the one its manifest names and holds trusted types only.
+
+    Args:
+        folder: the model's.
+        sha256_of_pipeline: names the file in the manifest's stead.
 
     Raises:
         Refusal: the file is missing, was changed after training, or names a type outside `TRUSTED`.
@@ -54,11 +65,10 @@ def load(folder: Path) -> Pipeline:
         content = folder.joinpath(PIPELINE).read_bytes()
     except OSError as error:
         raise Refusal(f"{folder / PIPELINE} cannot be read ({error.strerror}); run `dvc repro`") from error
-    expected = read_json(folder / MANIFEST)["files"][PIPELINE]
+    expected = sha256_of_pipeline or read_json(folder / MANIFEST)["files"][PIPELINE]
     if sha256(content) != expected:
-        raise Refusal(
-            f"{folder / PIPELINE}: SHA-256 {sha256(content)} is not {expected}, as its manifest says"
-        )
+        said_by = "the parameters say" if sha256_of_pipeline else "its manifest says"
+        raise Refusal(f"{folder / PIPELINE}: SHA-256 {sha256(content)} is not {expected}, as {said_by}")
     foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
     if foreign:
         raise Refusal(f"{folder / PIPELINE} names the type {foreign[0]}; trusted are {', '.join(TRUSTED)}")
@@ -71,17 +81,32 @@ def columns(folder: Path) -> list[str]:
 
 
 def canonical(content: bytes) -> bytes:
-    """The same skops file with addresses numbered in reading order, and a fixed time of day."""
+    """The same skops file with addresses numbered in reading order, padding of 0, and a fixed time of day."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         schema = json.loads(archive.read("schema.json"))
         names: dict[str, str] = {}
         schema = _numbered(schema, {}, count(), names)
-        parts = {new: archive.read(old) for old, new in names.items()}
+        parts = {new: _padded(archive.read(old)) for old, new in names.items()}
     parts["schema.json"] = json.dumps(schema, indent=1).encode()
     result = io.BytesIO()
     with zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(parts):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), parts[name])
+    return result.getvalue()
+
+
+def _padded(content: bytes) -> bytes:
+    """The same array with 0 between its fields, where a forest's trees have whatever was in memory."""
+    if not content.startswith(b"\x93NUMPY"):
+        return content
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like sets the fields alone
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    result = io.BytesIO()
+    np.save(result, clean, allow_pickle=False)
     return result.getvalue()
 
 

@@ -1,22 +1,22 @@
 """Stage `train@<candidate>`: fit one on the training rows, and let it answer the validation rows.
 
-Its metrics are those of a probability alone, so that neither costs nor bins are among its parameters.
+Its metrics are those of the answers alone, so that neither costs nor bins are among its parameters.
 `fullcycle sweep` calls the same `load` and `produce` as the stage, and so writes the same bytes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import (
     PREDICTIONS,
+    SCREENED,
     read_json,
     read_table,
     replacing,
@@ -24,35 +24,32 @@ from fullcycle.files import (
     write_json,
     write_table,
 )
-from fullcycle.metrics import of_probability
+from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.context import Context, Question
 from fullcycle.training.hooks import NONE, Hooks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROLES = ("id", "time", "label", "known_at")
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+LATER = ("early_stopping", "calibration", "screening")  # options that choose on the latest rows
 
 
-def parted(rows: pd.DataFrame, roles: dict[str, str]) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Features and label (0 or 1) of labelled rows.
+def parted(rows: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Features and label of labelled rows, the label as the task has it.
 
     Raises:
-        Refusal: there are no rows, no features, only one class, another label, or an infinite number.
+        Refusal: there are no rows, no features, no label that the task could learn, or an infinite number.
     """
-    other = rows.loc[~rows[roles["label"]].isin([0, 1]), roles["label"]]
-    if len(other):
-        raise Refusal(
-            f"train: the label {roles['label']} is {other.iloc[0]} on {len(other)} rows; the rule is 0 or 1"
-        )
-    label = rows[roles["label"]].astype("int64")
-    features = rows.drop(columns=list(roles.values()))
+    features = question.features(rows)
     if features.empty:
         raise Refusal(f"train: {len(rows)} rows with {features.shape[1]} features: nothing to learn from")
-    if label.nunique() != 2:
-        raise Refusal(f"train: the label {roles['label']} has {label.nunique()} class(es); the rule is two")
+    label = task_of(question.task).label(rows, question.roles["label"], "train")
     finite(features, "train")
     return features, label
 
@@ -71,11 +68,88 @@ def finite(features: pd.DataFrame, part: str) -> None:
             )
 
 
+def fitted(
+    settings: Any,
+    rows: pd.DataFrame,
+    question: Question,
+    columns: list[str] | None = None,
+    hooks: Hooks = NONE,
+) -> tuple[Pipeline, dict[str, Any] | None]:
+    """A Pipeline of a section of ``train``, fitted on labelled rows, and why it has which features.
+
+    Args:
+        settings: the section.
+        rows: the labelled rows.
+        question: what is asked of them.
+        columns: features chosen before; None where the section's own screening chooses, if it has one.
+        hooks: what a sweep adds; none of it changes the result.
+    """
+    return learnt(settings, rows, question, *parted(rows, question), columns, hooks)
+
+
+def learnt(
+    settings: Any,
+    rows: pd.DataFrame,
+    question: Question,
+    features: pd.DataFrame,
+    label: pd.Series[Any],
+    columns: list[str] | None = None,
+    hooks: Hooks = NONE,
+) -> tuple[Pipeline, dict[str, Any] | None]:
+    """As `fitted`, of rows that are parted already."""
+    later = any(getattr(settings, key, None) is not None for key in LATER)
+    context = question.context(rows) if later else Context(question.task)
+    report = None
+    if columns is None and getattr(settings, "screening", None) is not None:
+        from fullcycle.training.screening import screen  # noqa: PLC0415  few candidates need it
+
+        columns, report = screen(settings.screening, features, label, context)
+    if columns is not None:
+        features = features[columns]
+    return CANDIDATES[settings.kind].fit(settings, features, label, replace(context, hooks=hooks)), report
+
+
+def checksums(*inputs: Path) -> dict[str, str]:
+    """The SHA-256 of each file by its name."""
+    return {path.name: sha256(path.read_bytes()) for path in inputs}
+
+
+def manifest(
+    candidate: str,
+    question: Question,
+    settings: Any,
+    inputs: dict[str, str],
+    rows: dict[str, int],
+    features: pd.DataFrame,
+) -> dict[str, Any]:
+    """What a model's folder says of where it came from; the files are added when they are written."""
+    return {
+        "candidate": candidate,
+        "task": question.task,
+        "complexity": CANDIDATES[settings.kind].complexity,
+        # As they stand in params.yaml: what was left out there is left out here.
+        "params": settings.model_dump(exclude_unset=True),
+        "inputs": inputs,
+        "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
+        "rows": rows,
+        # Python's own version is left out: it changes no byte of a model (docs/log.md).
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def write(pipeline: Pipeline, about: dict[str, Any], folder: Path) -> None:
+    """The model and its manifest, which names every file that is there by then."""
+    store.save(pipeline, folder)
+    about["files"] = {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())}
+    write_json(about, folder / store.MANIFEST, decimals=None)
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """All that a candidate is fitted on and asked, read once."""
+    """All that a candidate is fitted on and asked, read and checked once."""
 
-    roles: dict[str, str]
+    question: Question
+    rows: pd.DataFrame
     features: pd.DataFrame
     label: pd.Series[Any]
     asked: pd.DataFrame
@@ -84,44 +158,41 @@ class Inputs:
 
 def load(train: Path, validation: Path) -> Inputs:
     """Read and check the training and the validation rows."""
-    roles = {role: params.read(f"problem.{role}") for role in ROLES}
-    features, label = parted(read_table(train), roles)
-    checksums = {path.name: sha256(path.read_bytes()) for path in (train, validation)}
-    return Inputs(roles, features, label, read_table(validation), checksums)
+    question, rows, asked = Question.read(), read_table(train), read_table(validation)
+    features, label = parted(rows, question)
+    finite(asked[features.columns], "validation")
+    return Inputs(question, rows, features, label, asked, checksums(train, validation))
 
 
 def produce(
     candidate: str, settings: Any, inputs: Inputs, out: Path, metrics: Path, hooks: Hooks = NONE
 ) -> dict[str, float]:
     """Fit one candidate; write its folder and its validation metrics, which are also returned."""
-    roles, features, asked = inputs.roles, inputs.features, inputs.asked
-    entry = CANDIDATES[settings.kind]
-    finite(asked[features.columns], "validation")
-    pipeline = entry.fit(settings, features, inputs.label, hooks)
-    probability = pipeline.predict_proba(asked[features.columns])[:, 1]
+    question, rows, asked, features = inputs.question, inputs.rows, inputs.asked, inputs.features
+    task = task_of(question.task)
+    pipeline, screened = learnt(settings, rows, question, features, inputs.label, hooks=hooks)
+    if screened:
+        features = features[[name for name, line in screened["features"].items() if line["kept"]]]
+    wanted = asked[features.columns]
+    answers = task.table(task.answer(pipeline, wanted))
+
+    def again(places: Any) -> Pipeline:
+        return fitted(settings, rows.iloc[places].reset_index(drop=True), question)[0]
+
+    if (refits := task.refits(again, len(rows), wanted)) is not None:
+        answers = answers.join(refits)
+    measured = task.of_answers(task.outcome(asked, question.roles["label"]), task.read(answers))
+    answers.insert(0, question.roles["id"], asked[question.roles["id"]].to_numpy())
+    counts = {"train": len(rows), "validation": len(asked)}
     with replacing(out) as folder:
         folder.mkdir()
-        store.save(pipeline, folder)
-        answers = pd.DataFrame({roles["id"]: asked[roles["id"]], "probability": probability})
         write_table(answers, folder / PREDICTIONS)
-        write_json(
-            {
-                "candidate": candidate,
-                "complexity": entry.complexity,
-                "params": settings.model_dump(),
-                "inputs": inputs.checksums,
-                "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
-                "rows": {"train": len(features), "validation": len(asked)},
-                # Python's own version is left out: it changes no byte of a model (docs/log.md).
-                "versions": {name: version(name) for name in LIBRARIES},
-                "files": {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())},
-            },
-            folder / store.MANIFEST,
-            decimals=None,
-        )
-    write_json(of_probability(asked[roles["label"]].to_numpy("float64"), probability), metrics)
-    measured: dict[str, float] = read_json(metrics)
-    return measured
+        if screened:
+            write_json(screened, folder / SCREENED)
+        write(pipeline, manifest(candidate, question, settings, inputs.checksums, counts, features), folder)
+    write_json(measured, metrics)
+    as_written: dict[str, float] = read_json(metrics)
+    return as_written
 
 
 def main(*, candidate: str, train: Path, validation: Path, out: Path, metrics: Path) -> None:

@@ -8,6 +8,7 @@ import yaml
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.operations.sweep_search import LAG, Past, Search, hopeless
+from fullcycle.params.sweep import Sweep
 
 SPACE = {
     "rounds": {"low": 100, "high": 600, "int": True, "log": True},
@@ -27,7 +28,7 @@ def settings(**changes):
         "seed": 1,
         "workers": 1,
     }
-    return params.Sweep.model_validate(given | changes)
+    return Sweep.model_validate(given | changes)
 
 
 def searched(search, count, lag, order):

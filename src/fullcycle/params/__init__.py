@@ -9,66 +9,42 @@ A stage reads the keys that it declares in ``dvc.yaml`` and no others::
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
 
 from fullcycle.errors import Refusal
+from fullcycle.params.gate import Gate
+from fullcycle.params.metrics import METRICS, OF_ANSWERS, Metric
+from fullcycle.params.sections import (
+    Baseline,
+    Candidate,
+    Count,
+    Positive,
+    Section,
+    Seed,
+    Share,
+    Task,
+    misfits,
+)
+from fullcycle.params.stress import Stress
+from fullcycle.params.sweep import Sweep
+from fullcycle.params.times import Day, Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PARAMS = Path("params.yaml")
-DURATION = re.compile(r"(\d+)\s*(min|h|d)")
-
-
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    found = DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not found:
-        raise ValueError("a duration is a whole number and its unit: 90min, 2h or 28d")
-    unit = {"min": "minutes", "h": "hours", "d": "days"}[found[2]]
-    try:
-        return timedelta(**{unit: int(found[1])})
-    except OverflowError as error:
-        raise ValueError("a duration is shorter than a million years") from error
-
-
-def _day(value: object) -> date:
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        return date.fromisoformat(value)
-    raise ValueError('a day is quoted text, as in "2013-07-01" (DVC takes no YAML dates)')
-
-
-Day = Annotated[date, BeforeValidator(_day)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "calibration_error", "accuracy",
-                 "precision", "recall", "f1", "cost"]  # fmt: skip
-# Those of a probability alone, before costs and bins turn it into decisions; `train` measures them.
-ValidationMetric = Literal["roc_auc", "average_precision", "log_loss", "brier"]
-LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error", "cost"}
-
-
-class Section(BaseModel):
-    """A frozen section that knows its keys and takes no others, and converts no types silently."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Costs(Section):
@@ -83,7 +59,7 @@ class Problem(Section):
 
     module: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
     statement: Annotated[str, Field(min_length=20)]
-    task: Literal["binary"]
+    task: Task
     horizon: Duration
     table: str
     id: str
@@ -157,142 +133,15 @@ class Split(Section):
         return self
 
 
-class Baseline(Section):
-    """Always the training rows' share of positives."""
-
-    kind: Literal["baseline"]
-
-
-class Logistic(Section):
-    """Logistic regression on imputed, splined and one-hot encoded features."""
-
-    kind: Literal["logistic"]
-    c: Positive
-    max_iter: Count
-    knots: Annotated[int, Field(ge=2, le=50)]
-    min_category_rows: Count
-
-
-class LightGBM(Section):
-    """Boosted trees."""
-
-    kind: Literal["lightgbm"]
-    rounds: Count
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    num_leaves: Annotated[int, Field(ge=2, le=131072)]
-    min_leaf_rows: Count
-    row_share: Annotated[float, Field(gt=0, le=1)]
-    feature_share: Annotated[float, Field(gt=0, le=1)]
-    l2: Annotated[float, Field(ge=0)]
-    min_category_rows: Count
-    seed: Seed
-
-
-Candidate = Annotated[Baseline | Logistic | LightGBM, Field(discriminator="kind")]
-
-
-class Range(Section):
-    """Numbers from `low` to `high`, both included."""
-
-    low: float
-    high: float
-    log: bool = False
-    int: bool = False
-
-    @model_validator(mode="after")
-    def _has_extent(self) -> Range:
-        if self.low >= self.high:
-            raise ValueError(f"low ({self.low:g}) is below high ({self.high:g}); for one value use choices")
-        if self.log and self.low <= 0:
-            raise ValueError(f"a range with log begins above 0, not at {self.low:g}")
-        if self.int and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError("a range with int has whole ends")
-        return self
-
-    def ends(self) -> list[Any]:
-        """Both ends, whole where the range is."""
-        return [round(end) if self.int else end for end in (self.low, self.high)]
-
-
-class Choices(Section):
-    """A list of values."""
-
-    choices: Annotated[list[float | int | str | bool], Field(min_length=1)]
-
-    def ends(self) -> list[Any]:
-        """All values."""
-        return list(self.choices)
-
-
-def _shape(value: object) -> str:
-    given = value if isinstance(value, dict) else {}
-    return "choices" if isinstance(value, Choices) or "choices" in given else "range"
-
-
-Dimension = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_shape)
-]
-
-
-class Budget(Section):
-    """When a sweep ends: at whichever comes first."""
-
-    trials: Count
-    minutes: Positive
-
-
-class Sweep(Section):
-    """What `fullcycle sweep` searches."""
-
-    candidate: str
-    method: Literal["grid", "random", "tpe"]
-    space: Annotated[dict[str, Dimension], Field(min_length=1)]
-    metric: ValidationMetric
-    budget: Budget
-    seed: Seed
-    workers: Count | None
-
-    @model_validator(mode="after")
-    def _grid_has_choices(self) -> Sweep:
-        for key, dimension in self.space.items():
-            if self.method == "grid" and isinstance(dimension, Range):
-                raise ValueError(f"method grid needs choices for {key}; a range is for random and tpe")
-        return self
-
-    def fits(self, candidates: dict[str, Any]) -> None:
-        """Every value that can be drawn is one that ``train.<candidate>`` takes.
-
-        Raises:
-            ValueError: the candidate or a key is unknown, or a value breaks the key's own rule.
-        """
-        if self.candidate not in candidates:
-            raise ValueError(
-                f"sweep.candidate = {self.candidate!r} is none of train: {', '.join(candidates)}"
-            )
-        section = candidates[self.candidate]
-        known = [key for key in type(section).model_fields if key != "kind"]
-        for key, dimension in self.space.items():
-            if key not in known:
-                raise ValueError(
-                    f"sweep.space.{key}: train.{self.candidate} has no such key; it has {', '.join(known)}"
-                )
-            for value in dimension.ends():
-                try:
-                    type(section).model_validate(section.model_dump() | {key: value})
-                except ValidationError as error:
-                    rule = error.errors(include_url=False)[0]["msg"]
-                    hint = ", and the range needs int: true" if "integer" in rule else ""
-                    raise ValueError(
-                        f"sweep.space.{key}: {value!r} breaks the rule of train.{self.candidate}.{key}:"
-                        f" {rule}{hint}"
-                    ) from error
-
-
 class Select(Section):
     """How the champion is chosen on the validation rows."""
 
     metric: Metric
     tie: Annotated[float, Field(ge=0)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None
+    resamples: Annotated[int, Field(ge=50)]
+    seed: Seed
+    refit: bool
 
 
 class Honesty(Section):
@@ -310,125 +159,6 @@ class Evaluate(Section):
     min_slice_rows: Count
     importance_rows: Count
     seed: Seed
-
-
-class Noise(Section):
-    """Normal noise on numbers."""
-
-    kind: Literal["noise"]
-    sd: Positive
-    columns: list[str] = ["*"]
-
-
-class Missing(Section):
-    """Values lost at random."""
-
-    kind: Literal["missing"]
-    share: Annotated[float, Field(gt=0, le=1)]
-    columns: list[str] = ["*"]
-
-
-class Gone(Section):
-    """A whole source that did not answer."""
-
-    kind: Literal["gone"]
-    source: str
-
-
-class Outliers(Section):
-    """Numbers far off."""
-
-    kind: Literal["outliers"]
-    share: Annotated[float, Field(gt=0, le=1)]
-    sd: Positive
-    columns: list[str] = ["*"]
-
-
-class Unseen(Section):
-    """Categories that training never saw."""
-
-    kind: Literal["unseen"]
-    share: Annotated[float, Field(gt=0, le=1)]
-    columns: list[str] = ["*"]
-
-
-class Duplicated(Section):
-    """Rows that arrive twice."""
-
-    kind: Literal["duplicated"]
-    share: Annotated[float, Field(gt=0, le=1)]
-
-
-class Stale(Section):
-    """A source that lags."""
-
-    kind: Literal["stale"]
-    source: str
-    by: Duration
-    keys: list[str]
-
-
-class Unit(Section):
-    """Numbers in another unit."""
-
-    kind: Literal["unit"]
-    columns: Annotated[list[str], Field(min_length=1)]
-    scale: float
-    offset: float
-
-
-Damage = Annotated[
-    Noise | Missing | Gone | Outliers | Unseen | Duplicated | Stale | Unit, Field(discriminator="kind")
-]
-
-
-class Stress(Section):
-    """What is done to the test rows to see what the champion bears."""
-
-    rows: Annotated[int, Field(ge=100)]
-    metrics: Annotated[list[Metric], Field(min_length=1)]
-    alpha: Annotated[float, Field(gt=0, lt=0.5)]
-    seed: Seed
-    sources: dict[str, Annotated[list[str], Field(min_length=1)]]
-    damages: Annotated[dict[str, Damage], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _known_sources(self) -> Stress:
-        for name, damage in self.damages.items():
-            source = getattr(damage, "source", None)
-            if source is not None and source not in self.sources:
-                raise ValueError(
-                    f"damages.{name}.source = {source!r} is none of sources: {list(self.sources)}"
-                )
-        return self
-
-
-class Criterion(Section):
-    """One bound on one number that the gate knows, or (``*``) on each of several."""
-
-    metric: Annotated[
-        str,
-        Field(pattern=r"^(test|details|quality|robustness|model|training|previous)(\.([A-Za-z0-9_]+|\*))+$"),
-    ]
-    min: float | None = None
-    max: float | None = None
-    least_rows: Count = 1
-    otherwise: Literal["reject", "undecided"] = "reject"
-    why: Annotated[str, Field(min_length=5)]
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Criterion:
-        if (self.min is None) == (self.max is None):
-            raise ValueError("a criterion has either min or max")
-        return self
-
-
-class Gate(Section):
-    """What the champion must reach, agreed before training."""
-
-    enforce: bool
-    milliseconds: Positive
-    criteria: Annotated[dict[str, Criterion], Field(min_length=1)]
 
 
 class Params(Section):
@@ -465,10 +195,29 @@ class Params(Section):
             )
         if not any(isinstance(candidate, Baseline) for candidate in self.train.values()):
             raise ValueError("train needs a candidate of kind baseline: the gate compares with it")
+        if reasons := list(self._against_the_task(self.problem.task)):
+            raise ValueError("; ".join(reasons))
         if self.honesty.candidate not in self.train:
             raise ValueError(f"honesty.candidate = {self.honesty.candidate!r} is none of {list(self.train)}")
         self.sweep.fits(self.train)
         return self
+
+    def _against_the_task(self, task: str) -> Iterator[str]:
+        """Candidates and metrics that have no meaning for the task, each with the reason."""
+        for name, each in self.train.items():
+            yield from misfits(name, each, task)
+        reported = [("stress.metrics", metric) for metric in self.stress.metrics]
+        for key, metric in [("select.metric", self.select.metric), *reported]:
+            if metric not in METRICS[task]:
+                yield (
+                    f"{key} = {metric} is no metric of problem.task = {task};"
+                    f" there are {', '.join(METRICS[task])}"
+                )
+        if self.sweep.metric not in OF_ANSWERS[task]:
+            yield (
+                f"sweep.metric = {self.sweep.metric} is none that `train` measures; for problem.task = {task}"
+                f" there are {', '.join(OF_ANSWERS[task])}"
+            )
 
 
 class _Loader(yaml.SafeLoader):
@@ -522,6 +271,11 @@ def read(key: str, path: Path = PARAMS) -> Any:
     return _validated(TypeAdapter(kind), content, path, key)
 
 
+def candidate(section: dict[str, Any]) -> Any:
+    """A section of ``train`` as it stands in a model's manifest, as its strict type."""
+    return TypeAdapter(Candidate).validate_python(section)
+
+
 def _document(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
@@ -529,12 +283,17 @@ def _document(path: Path) -> Any:
         raise Refusal(f"{path} is missing: run from the repository's root") from error
     except UnicodeDecodeError as error:
         raise Refusal(f"{path} is not UTF-8 text: {error}") from error
+    return _parsed(text, str(path))
+
+
+@lru_cache(maxsize=1)  # a stage reads ten keys of one file; nothing changes the result
+def _parsed(text: str, name: str) -> Any:
     try:
         loader = _Loader(text)  # refuses control characters
-        loader.name = str(path)
+        loader.name = name
         return loader.get_single_data()
     except yaml.YAMLError as error:
-        raise Refusal(f"{path} is not YAML: {error}") from error
+        raise Refusal(f"{name} is not YAML: {error}") from error
 
 
 def _validated(adapter: TypeAdapter[Any], content: Any, path: Path, prefix: str) -> Any:
@@ -550,7 +309,7 @@ def _line(problem: Any, prefix: str) -> str:
     place = [prefix] * bool(prefix) + [str(part) for part in problem["loc"] if part != "[key]"]
     # Within a candidate pydantic adds its kind to the path, where the file has no such key.
     path = ".".join(place).split(".")
-    if path[0] == "train" and len(path) > 3:
+    if path[0] == "train" and len(path) > 2:
         del path[2]
     key = ".".join(path) or "the whole file"
     rule = problem["msg"].removeprefix("Value error, ")
