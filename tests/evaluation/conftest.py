@@ -19,13 +19,13 @@ from threadpoolctl import threadpool_limits
 
 from fullcycle.data import sources
 from fullcycle.evaluation import gate
-from fullcycle.evaluation.evaluate import Rows, gain, gain_over_constant
+from fullcycle.evaluation.rows import Rows, gain
 from fullcycle.evaluation.stress import stressed
 from fullcycle.features.leakcheck import suspects
 from fullcycle.files import DECISION, read_json, write_json, write_table
-from fullcycle.metrics import Decision
 from fullcycle.params import Evaluate
 from fullcycle.params.stress import Stress
+from fullcycle.tasks import task_of
 from fullcycle.training import select, store, train
 
 ROOT = Path(__file__).parents[2]
@@ -152,20 +152,26 @@ class Life:
         inputs = {part: Path(f"seen/{part}.parquet") for part in ("train", "validation")}
         with threadpool_limits(1):  # as fast for so few rows, and tests share cores
             for name in self.settings["train"]:
-                train.main(candidate=name, **inputs, out=Path("models/candidates", name))
-        select.main(candidates=Path("models/candidates"), validation=inputs["validation"],
+                train.main(
+                    candidate=name,
+                    **inputs,
+                    out=Path("models/candidates", name),
+                    metrics=Path(f"metrics/train/{name}.json"),
+                )
+        select.main(candidates=Path("models/candidates"), **inputs,
                     champion=Path("models/champion"), report=Path("metrics/selection.json"))  # fmt: skip
 
     def metrics(self) -> None:
         """What `quality`, `evaluate` and `stress` write, without plots."""
         champion, section = Path("models/champion"), Evaluate.model_validate(self.settings["evaluate"])
         kept, columns = read_json(champion / DECISION), store.columns(champion)
-        decision, pipeline = Decision(kept["threshold"], **kept["costs"]), store.load(champion)
-        rows = Rows(self.parts["test"], section, ROLES)
+        task, pipeline = task_of("binary"), store.load(champion)
+        decision = task.decision(kept)
+        rows = Rows(self.parts["test"], section, ROLES, task)
         p = pipeline.predict_proba(rows.rows[columns])[:, 1]
         own, base = (rows.resamples(each, decision) for each in (p, np.full(len(p), rows.y.mean())))
         gains = {"gain_over_baseline": gain(base, own, section.confidence),
-                 "gain_over_constant": gain_over_constant(rows, own, decision)}  # fmt: skip
+                 "gain_over_constant": gain(rows.constant(decision), own, section.confidence)}  # fmt: skip
         write_json(rows.report(p, decision) | gains, Path("metrics/test.json"))
         slices = {name: rows.groups(rows.rows[name], p, decision, section.min_slice_rows)
                   for name in self.settings["problem"]["slices"]}  # fmt: skip
@@ -181,7 +187,7 @@ class Life:
         def predict(rows):
             return pipeline.predict_proba(rows[columns])[:, 1]
 
-        report = stressed(self.parts["test"], predict, decision, columns, stress, section, ROLES)
+        report = stressed(self.parts["test"], task, predict, decision, columns, stress, section, ROLES)
         write_json(report, Path("metrics/robustness.json"))
 
     def gate(self) -> dict:

@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fullcycle.evaluation.challenge import Rows, deviation, gains
+from fullcycle.evaluation.challenge import deviation, gains
+from fullcycle.evaluation.rows import Rows
 from fullcycle.intervals import estimates
 from fullcycle.metrics import Decision
+from fullcycle.tasks import task_of
 
 ROLES = {"time": "time", "label": "late"}
 SETTINGS = SimpleNamespace(resamples=80, seed=1, bins=5, confidence=0.9)
@@ -28,17 +30,18 @@ def rows():
     signal = random.normal(size=count)
     late = (signal + random.normal(size=count) > 0).astype("float64")
     town = np.where(random.random(count) < 0.7, "Rome", "Oslo")
-    return Rows(pd.DataFrame({"time": time, "late": late, "signal": signal, "town": town}), SETTINGS, ROLES)
+    table = pd.DataFrame({"time": time, "late": late, "signal": signal, "town": town})
+    return Rows(table, SETTINGS, ROLES, task_of("binary"))
 
 
 def _player(rows, noise: float):
     random = np.random.default_rng(1)
     p = 1 / (1 + np.exp(-rows.rows["signal"] - noise * random.normal(size=len(rows.y))))
-    return SimpleNamespace(p=p.to_numpy(), decision=Decision(0.5, 1.0, 3.0))
+    return SimpleNamespace(answers=p.to_numpy(), decision=Decision(0.5, 1.0, 3.0))
 
 
 def _said(rows, player):
-    found = estimates(rows.measured(player, rows.all()), SETTINGS.confidence)
+    found = estimates(rows.resamples(player.answers, player.decision), SETTINGS.confidence)
     return {"rows": len(rows.y)} | {name: each.as_dict() for name, each in found.items()}
 
 
@@ -46,12 +49,14 @@ def test_a_better_champion_gains_and_its_slices_are_those_of_their_rows(rows):
     """Positive where it is better, be high or low good; differences of scikit-learn's own scores."""
     own, before = _player(rows, 0.0), _player(rows, 2.0)
     found = gains(rows, own, before, ["town"], 1)
-    expected = roc_auc_score(rows.y, own.p) - roc_auc_score(rows.y, before.p)
+    expected = roc_auc_score(rows.y, own.answers) - roc_auc_score(rows.y, before.answers)
     assert found["gain"]["roc_auc"]["value"] == pytest.approx(expected)
     assert found["gain"]["log_loss"]["low"] > 0
     assert sum(each["rows"] for each in found["slices"]["town"].values()) == 800
     rome = (rows.rows["town"] == "Rome").to_numpy()
-    expected = roc_auc_score(rows.y[rome], own.p[rome]) - roc_auc_score(rows.y[rome], before.p[rome])
+    expected = roc_auc_score(rows.y[rome], own.answers[rome]) - roc_auc_score(
+        rows.y[rome], before.answers[rome]
+    )
     assert found["slices"]["town"]["Rome"]["roc_auc"]["value"] == pytest.approx(expected)
     assert set(gains(rows, own, before, ["town"], 500)["slices"]["town"]) == {"Rome"}
 
@@ -60,7 +65,7 @@ def test_a_paired_difference_is_surer_than_the_scores_themselves(rows):
     """What both share cancels out; against itself nothing is left."""
     own, before = _player(rows, 0.0), _player(rows, 0.2)
     gained = gains(rows, own, before, [], 1)["gain"]["roc_auc"]
-    score = estimates(rows.measured(own, rows.all()), SETTINGS.confidence)["roc_auc"]
+    score = estimates(rows.resamples(own.answers, own.decision), SETTINGS.confidence)["roc_auc"]
     assert gained["high"] - gained["low"] < (score.high - score.low) / 2
     itself = gains(rows, own, own, [], 1)["gain"]["roc_auc"]
     assert itself == {"value": 0.0, "low": 0.0, "high": 0.0}

@@ -90,10 +90,12 @@ def split(tmp_path):
 HORIZON = pd.Timedelta("2h")
 
 
-def _training(split, horizon=HORIZON):
+def _training(split, horizon=HORIZON, rows=None):
     folder, _ = split
     inputs = {name: sha256(folder.joinpath(name).read_bytes()) for name in facts.TRAINED_ON}
-    return facts.training({"inputs": inputs}, folder, ROLES, horizon)
+    return facts.training(
+        {"inputs": inputs, "rows": rows or {"train": 1, "validation": 1}}, folder, ROLES, horizon
+    )
 
 
 def test_a_sound_split_has_nothing_to_report(split):
@@ -101,6 +103,11 @@ def test_a_sound_split_has_nothing_to_report(split):
     assert _training(split) == {
         "foreign_inputs": 0, "rows_also_in_test": 0, "rows_known_too_late": 0, "days_before_test": 30.0
     }  # fmt: skip
+
+
+def test_a_model_that_was_fitted_on_both_parts_is_as_fresh_as_the_later_one(split):
+    """After a refit, days are counted from the last validation row."""
+    assert _training(split, rows={"refit": 2})["days_before_test"] == 19.0
 
 
 def test_what_was_known_when_the_first_test_row_was_decided_on_is_not_too_late(split):
@@ -132,4 +139,6 @@ def test_inputs_that_are_not_this_splits_training_rows_are_foreign(split, inputs
     """Others, further ones, or none."""
     folder, _ = split
     good = {name: sha256(folder.joinpath(name).read_bytes()) for name in facts.TRAINED_ON}
-    assert facts.training({"inputs": inputs(good)}, folder, ROLES, None)["foreign_inputs"] == count
+    assert (
+        facts.training({"inputs": inputs(good), "rows": {}}, folder, ROLES, None)["foreign_inputs"] == count
+    )

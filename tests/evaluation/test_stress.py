@@ -12,8 +12,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from fullcycle.evaluation.stress import answers, chance_of, drawn, main, unnoticed
+from fullcycle.evaluation.stress import Answers, chance_of, drawn, main, unnoticed
 from fullcycle.files import DECISION, read_json, sha256, write_json, write_table
+from fullcycle.tasks import task_of
 from fullcycle.training import store
 
 ROLES = {"id": "id", "time": "time", "label": "late", "known_at": "known_at"}
@@ -76,7 +77,7 @@ def run(tmp_path, monkeypatch):
         }
         write_json(manifest, folder / store.MANIFEST)
         write_json({"threshold": 0.4, "costs": {"false_alarm": 1.0, "missed": 2.0}}, folder / DECISION)
-        content = {"problem": ROLES, "evaluate": EVALUATE, "stress": STRESS | changed}
+        content = {"problem": ROLES | {"task": "binary"}, "evaluate": EVALUATE, "stress": STRESS | changed}
         Path("params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
         main(champion=folder, test=Path("test.parquet"), metrics=Path("robustness.json"), plot=Path("r.png"))
         return read_json(Path("robustness.json"))
@@ -146,8 +147,11 @@ def test_a_model_that_takes_no_gaps_is_as_good_as_the_trivial_answer(run):
 
 def test_a_row_without_answer_gets_the_trivial_one():
     """Row by row where the model answers the others."""
-    p, lost = answers(lambda _: np.array([0.2, np.nan, 0.9]), pd.DataFrame(), 0.3)
-    assert (p.tolist(), lost) == ([0.2, 0.3, 0.9], 1)
+    said = iter([np.array([0.1, 0.5]), np.array([0.2, np.nan, 0.9])])
+    table, lost = Answers(task_of("binary"), lambda _: next(said), pd.DataFrame()).of(
+        pd.DataFrame(index=range(3))
+    )
+    assert (table["probability"].tolist(), lost) == ([0.2, 0.3, 0.9], 1)
 
 
 def test_the_stage_repeats_byte_for_byte_and_damages_do_not_touch_each_other(run):

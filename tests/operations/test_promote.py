@@ -15,24 +15,27 @@ import yaml
 from fullcycle import cli
 from fullcycle.errors import Refusal
 from fullcycle.evaluation import gate
-from fullcycle.evaluation.evaluate import Rows
+from fullcycle.evaluation.rows import Rows
 from fullcycle.files import DECISION, read_json, sha256, write_json, write_table
 from fullcycle.metrics import Decision
 from fullcycle.operations import promote as promotion
 from fullcycle.operations.hashes import tree, tree_hash
 from fullcycle.operations.promotions import promotions
 from fullcycle.params import Evaluate
+from fullcycle.tasks import task_of
 from fullcycle.training import select, train
 
 ROOT = Path(__file__).parents[2]
 ROLES = {"id": "id", "time": "time", "label": "late", "known_at": "known_at"}
 PARAMS = {
-    "problem": ROLES | {"horizon": "2h", "slices": [], "costs": {"false_alarm": 1.0, "missed": 3.0}},
+    "problem": ROLES | {"task": "binary", "horizon": "2h", "slices": [],
+                        "costs": {"false_alarm": 1.0, "missed": 3.0}},
     "split": {"method": "time"},
     "train": {
         "logistic": {"kind": "logistic", "c": 1.0, "max_iter": 50, "knots": 3, "min_category_rows": 5},
     },
-    "select": {"metric": "roc_auc", "tie": 0.0},
+    "select": {"metric": "roc_auc", "tie": 0.0, "confidence": None, "resamples": 50, "seed": 1,
+               "refit": False},
     "evaluate": {"resamples": 50, "confidence": 0.9, "bins": 5, "min_slice_rows": 40,
                  "importance_rows": 50, "seed": 1},
     "gate": {
@@ -93,8 +96,10 @@ class World:
         parameters["train"]["logistic"]["c"] = c
         Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         parts = {name: Path(f"data/split/{name}.parquet") for name in ("train", "validation")}
-        train.main(candidate="logistic", **parts, out=Path("models/candidates/logistic"))
-        select.main(candidates=Path("models/candidates"), validation=parts["validation"],
+        train.main(
+            candidate="logistic", **parts, out=Path("models/candidates/logistic"), metrics=Path("train.json")
+        )
+        select.main(candidates=Path("models/candidates"), **parts,
                     champion=promotion.CHAMPION, report=Path("selection.json"))  # fmt: skip
         self.judge()
 
@@ -102,7 +107,12 @@ class World:
         """Measure and judge the champion in hand; record and commit it."""
         from fullcycle.training import store  # noqa: PLC0415
 
-        rows = Rows(pd.read_parquet(promotion.TEST), Evaluate.model_validate(PARAMS["evaluate"]), ROLES)
+        rows = Rows(
+            pd.read_parquet(promotion.TEST),
+            Evaluate.model_validate(PARAMS["evaluate"]),
+            ROLES,
+            task_of("binary"),
+        )
         kept = read_json(promotion.CHAMPION / DECISION)
         p = store.load(promotion.CHAMPION).predict_proba(rows.rows[["signal"]])[:, 1]
         write_json(rows.report(p, Decision(kept["threshold"], **kept["costs"])), Path("metrics/test.json"))

@@ -27,7 +27,7 @@ def side(value=0.75, half=0.025, champion="trees", noise=None, split=SPLIT, gain
 
 def band(candidate="trees", sd=0.001, seeds=4):
     """A noise.json."""
-    return {"candidate": candidate, "seeds": seeds, "metrics": {"test": {"roc_auc": {"sd": sd}}}}
+    return {"candidate": candidate, "seeds": list(range(seeds)), "metrics": {"test": {"roc_auc": {"sd": sd}}}}
 
 
 def judged(before, after, metric="roc_auc", looks=1):

@@ -13,7 +13,7 @@ import yaml
 from sklearn import datasets
 
 from fullcycle.data import split
-from fullcycle.evaluation import evaluate, gate, honesty
+from fullcycle.evaluation import evaluate, gate, honesty, stress
 from fullcycle.features import featurize, quality
 from fullcycle.files import read_json, read_table, write_json, write_table
 from fullcycle.training import select, train
@@ -29,6 +29,10 @@ MLP = {"kind": "mlp", "layers": [16], "alpha": 0.01, "learning_rate": 0.01, "epo
        "seed": 1}  # fmt: skip
 LOGISTIC = {"kind": "logistic", "c": 1.0, "max_iter": 50, "knots": 4, "min_category_rows": 5}
 BASELINE = {"kind": "baseline"}
+DAMAGES = {"noise": {"kind": "noise", "sd": 0.5}, "missing": {"kind": "missing", "share": 0.3},
+           "outliers": {"kind": "outliers", "share": 0.05, "sd": 10.0},
+           "unseen": {"kind": "unseen", "share": 0.5},
+           "twice": {"kind": "duplicated", "share": 0.2}}  # fmt: skip
 TASKS = {
     "binary": ("load_breast_cancer", "roc_auc", {
         "baseline": BASELINE, "logistic": LOGISTIC, "boosting": BOOSTING, "forest": FOREST,
@@ -130,6 +134,8 @@ def _run(task: str, candidates: dict[str, Any] | None = None, **select_: Any) ->
         "honesty": {"candidate": list(candidates)[-1]},
         "evaluate": {"resamples": 50, "confidence": 0.9, "bins": 5, "min_slice_rows": 5,
                      "importance_rows": 100, "seed": 1},
+        "stress": {"rows": 100, "metrics": [metric], "alpha": 0.01, "seed": 1, "sources": {},
+                   "damages": DAMAGES},
         "gate": {"enforce": True, "criteria": {"says_something": better_than_nothing | bound}},
     }  # fmt: skip
     Path("params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
@@ -145,7 +151,12 @@ def _run(task: str, candidates: dict[str, Any] | None = None, **select_: Any) ->
     )
     chosen_on = {name: of[name] for name in ("train", "validation")}
     for candidate in candidates:
-        train.main(candidate=candidate, out=folder / candidate, **chosen_on)
+        train.main(
+            candidate=candidate,
+            out=folder / candidate,
+            metrics=Path(f"train/{candidate}.json"),
+            **chosen_on,
+        )
     select.main(candidates=folder, **chosen_on, champion=champion, report=Path("selection.json"))
     honesty.main(candidates=folder, split=parts, metrics=Path("split.json"), plot=Path("split.png"))
     evaluate.main(
@@ -157,10 +168,12 @@ def _run(task: str, candidates: dict[str, Any] | None = None, **select_: Any) ->
         details=Path("details.json"),
         plots_out=Path("plots"),
     )
-    gate.main(
-        test=Path("test.json"), quality=Path("quality.json"), champion=champion, report=Path("gate.json")
-    )
-    reports = ("quality", "split", "selection", "test", "details", "gate")
+    stress.main(champion=champion, test=of["test"], metrics=Path("robustness.json"), plot=Path("stress.png"))
+    Path("promoted").mkdir(exist_ok=True)
+    write_json({"why": "nothing was promoted"}, Path("promoted/none.json"))
+    judged = {name: Path(f"{name}.json") for name in ("test", "details", "quality", "robustness")}
+    gate.main(champion=champion, promoted=Path("promoted"), split=parts, report=Path("gate.json"), **judged)
+    reports = ("quality", "split", "selection", "test", "details", "robustness", "gate")
     return SimpleNamespace(
         parts={part: read_table(path) for part, path in of.items()},
         parameters=parameters,

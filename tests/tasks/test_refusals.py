@@ -63,7 +63,7 @@ def trained(tmp_path, monkeypatch):
         path, out = Path("rows.parquet"), Path("models/it")
         write_table(rows, path)
         try:
-            train.main(candidate="it", train=path, validation=path, out=out)
+            train.main(candidate="it", train=path, validation=path, out=out, metrics=Path("it.json"))
         except Refusal:
             assert not out.exists()
             raise

@@ -125,6 +125,7 @@ def test_training_again_gives_the_same_bytes(finished, task):
             train=Path("split/train.parquet"),
             validation=Path("split/validation.parquet"),
             out=Path("candidates", name),
+            metrics=Path("train.json"),
         )
     assert digests() == before
 

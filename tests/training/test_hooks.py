@@ -9,7 +9,8 @@ import pytest
 from fullcycle import params
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
-from fullcycle.training.hooks import NONE, Hooks, Kept
+from fullcycle.training.context import Context
+from fullcycle.training.hooks import Hooks, Kept
 
 COUNT = 2000
 
@@ -44,10 +45,10 @@ def test_a_model_on_kept_preprocessing_has_the_same_bytes(rows, tmp_path, name):
     other = section.model_copy(update={"c": 5.0} if name == "logistic" else {"num_leaves": 7})
     fit, seen = CANDIDATES[section.kind].fit, []
     hooks = Hooks(watch=seen.append, memory=Kept())
-    plain = stored(tmp_path / "plain", fit(section, *rows, NONE))
-    fit(other, *rows, hooks)
+    plain = stored(tmp_path / "plain", fit(section, *rows))
+    fit(other, *rows, Context(hooks=hooks))
     kept = hooks.memory.fitted
-    again = fit(section, *rows, hooks)
+    again = fit(section, *rows, Context(hooks=hooks))
     assert again[0] is kept
     assert stored(tmp_path / "kept", again) == plain
     assert len(seen) == (40 if name == "lightgbm" else 0)
@@ -58,7 +59,7 @@ def test_other_preprocessing_is_fitted_anew(rows):
     section = params.load().train["lightgbm"].model_copy(update={"rounds": 5})
     hooks = Hooks(memory=Kept())
     fit = CANDIDATES["lightgbm"].fit
-    first = fit(section, *rows, hooks)
-    second = fit(section.model_copy(update={"min_category_rows": 700}), *rows, hooks)
+    first = fit(section, *rows, Context(hooks=hooks))
+    second = fit(section.model_copy(update={"min_category_rows": 700}), *rows, Context(hooks=hooks))
     assert second[0] is not first[0]
     assert second[0].named_transformers_["categories"].min_frequency == 700

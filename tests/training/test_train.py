@@ -79,7 +79,8 @@ def run(rows, sections, tmp_path, monkeypatch):
     def train(kind: str, validation: pd.DataFrame | None = None) -> Path:
         write_table(rows(100, 1) if validation is None else validation, Path("validation.parquet"))
         out = Path("models") / kind
-        main(candidate=kind, train=Path("train.parquet"), validation=Path("validation.parquet"), out=out)
+        main(candidate=kind, train=Path("train.parquet"), validation=Path("validation.parquet"), out=out,
+             metrics=Path("metrics.json"))  # fmt: skip
         return out
 
     return train

@@ -57,7 +57,8 @@ def details(files: Files, settings: Files) -> list[Block]:
     """What the model is: its kind, settings, origin and files."""
     name = files["gate"]["champion"]["candidate"]
     rows: list[list[Words]] = [
-        [Quoted(key), Quoted(str(value))] for key, value in settings["train"][name].model_dump().items()
+        [Quoted(key), Quoted(str(value))]
+        for key, value in settings["train"][name].model_dump(exclude_unset=True).items()
     ]
     hashes = sorted(files["gate"]["champion"].get("files", {}).items())
     trained = files["split"]["train"]
@@ -84,7 +85,10 @@ def intended_use(problem: Any) -> list[Block]:
     words = f"It answers {hours:g} hours before the event; what becomes known later is not used."
     items: list[Words] = [words]
     if costs := getattr(problem, "costs", None):
-        wrong = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in costs.model_dump().items())
+        wrong = ", ".join(
+            f"{name.replace('_', ' ')} {value:g}"
+            for name, value in costs.model_dump(exclude_unset=True).items()
+        )
         items.append(f"Its threshold minimises the costs of wrong decisions: {wrong} (in one unit).")
     items.append("Not meant for other questions, horizons or places than those it was trained and tested on.")
     return [Heading(2, "Intended use"), Paragraph(Strong(problem.statement)), Items(items)]

@@ -80,11 +80,12 @@ class Answers:
     def of(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         """A table of answers without gaps, and how many rows the model gave none for."""
         try:
-            said = self.task.table(self.predict(rows))
+            said = self.task.table(self.predict(rows)).to_numpy("float64", copy=True)
         except ValueError:  # what scikit-learn's estimators raise for input that they do not take
-            said = pd.DataFrame(np.nan, range(len(rows)), self.whole.columns)
-        lost = ~np.isfinite(said.to_numpy("float64")).all(axis=1)
-        return said.mask(lost, self.whole.mean(), axis="columns"), int(lost.sum())
+            said = np.full((len(rows), self.whole.shape[1]), np.nan)
+        lost = ~np.isfinite(said).all(axis=1)
+        said[lost] = self.whole.mean().to_numpy()
+        return pd.DataFrame(said, columns=self.whole.columns), int(lost.sum())
 
 
 class Monitor:

@@ -98,7 +98,7 @@ def rule(before: Side, after: Side, confidence: float) -> Rule:
         confidence=confidence,
         same_rows=frozenset(part for part in ("test", "live") if before.rows(part) == after.rows(part)),
         shares={metric: max(own.get(metric, 0), other.get(metric, 0)) for metric in own | other},
-        seeds=int(band.get("seeds", 0)),
+        seeds=len(band.get("seeds", [])),
         sds={
             part: {metric: each["sd"] for metric, each in metrics.items()}
             for part, metrics in band.get("metrics", {}).items()

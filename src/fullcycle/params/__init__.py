@@ -215,8 +215,8 @@ class Params(Section):
                 )
         if self.sweep.metric not in OF_ANSWERS[task]:
             yield (
-                f"sweep.metric = {self.sweep.metric} is none that `train` measures; for problem.task = {task}"
-                f" there are {', '.join(OF_ANSWERS[task])}"
+                f"sweep.metric = {self.sweep.metric!r} is none that `train` measures;"
+                f" for problem.task = {task} there are {', '.join(OF_ANSWERS[task])}"
             )
 
 
