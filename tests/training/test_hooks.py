@@ -44,7 +44,8 @@ def test_a_model_on_kept_preprocessing_has_the_same_bytes(rows, tmp_path, name):
         section = section.model_copy(update={"rounds": 20})
     other = section.model_copy(update={"c": 5.0} if name == "logistic" else {"num_leaves": 7})
     fit, seen = CANDIDATES[section.kind].fit, []
-    hooks = Hooks(watch=seen.append, memory=Kept())
+    watch = lambda env: seen.append(env)  # noqa: E731, PLW0108  LightGBM sets attributes on it
+    hooks = Hooks(watch=watch, memory=Kept())
     plain = stored(tmp_path / "plain", fit(section, *rows))
     fit(other, *rows, Context(hooks=hooks))
     kept = hooks.memory.fitted

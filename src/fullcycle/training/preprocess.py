@@ -32,7 +32,11 @@ TARGETS = {"binary": "binary", "multiclass": "multiclass", "regression": "contin
 
 
 def kinds(features: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """The numeric and the categorical (text) columns, in their order."""
+    """The numeric and the categorical (text) columns, in their order.
+
+    Each step takes a list of its own: one that two steps share is stored once, but twice after scikit-learn
+    cloned the steps (as it does where it keeps fitted ones), and the model's bytes would differ.
+    """
     numeric = list(features.select_dtypes("number").columns)
     return numeric, [column for column in features.columns if column not in numeric]
 
@@ -52,7 +56,7 @@ def dense(features: pd.DataFrame, knots: int, min_category_rows: int) -> ColumnT
                 make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), spline),
                 numeric,
             ),
-            ("gaps", MissingIndicator(error_on_new=False), numeric),
+            ("gaps", MissingIndicator(error_on_new=False), [*numeric]),
             ("categories", _one_hot(features[categorical], min_category_rows), categorical),
         ]
     )
@@ -89,7 +93,7 @@ def prepared(features: pd.DataFrame, settings: Prepare, task: str) -> ColumnTran
     numeric, categorical = kinds(features)
     steps: list[Any] = [("numbers", _numbers(features[numeric], settings.numbers), numeric)]
     if settings.numbers.indicators:
-        steps.append(("gaps", MissingIndicator(error_on_new=False), numeric))
+        steps.append(("gaps", MissingIndicator(error_on_new=False), [*numeric]))
     encoder = _categories(features[categorical], settings.categories, settings.numbers.scale, task)
     return ColumnTransformer([*steps, ("categories", encoder, categorical)])
 
