@@ -94,14 +94,11 @@ def test_slices_stand_from_worst_to_best(files, settings):
     assert values == sorted(values)
 
 
-def test_robustness_and_noise_take_part_where_they_were_measured(files, settings):
-    """The drop by damage, and whether a monitor would notice; without the file there is no section."""
-    assert "## Robustness" not in markdown(model_card(files, settings))
-    noise = {"metrics": {"test": {"roc_auc": {"sd": 0.000636}}}}
-    text = markdown(model_card(files | {"robustness": ROBUSTNESS, "noise": noise}, settings))
+def test_robustness_stands_by_damage(files, settings):
+    """The drop, and whether a monitor would notice."""
+    text = markdown(model_card(files | {"robustness": ROBUSTNESS}, settings))
     assert "| `no_weather` | `gone` | 0.02 (0.01 to 0.03) | yes |" in text
     assert "| `noise_1` | `noise` | 0.001 (-0.002 to 0.004) | **no** |" in text
-    assert "standard deviation of 0.000636" in text
 
 
 def test_the_data_card_says_where_the_rows_come_from(files, settings, sources):

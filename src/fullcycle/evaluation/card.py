@@ -2,7 +2,7 @@
 
 After Mitchell et al., Model Cards for Model Reporting (2019), and Gebru et al., Datasheets for Datasets
 (2021), in brief: what a reader must know before using the model or the data, each number from a file
-that a stage wrote. `robustness.json` and `noise.json` take part where they are.
+that a stage wrote.
 """
 
 from __future__ import annotations
@@ -18,17 +18,13 @@ from fullcycle.page import Block, markdown
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = ("details", "gate", "live", "quality", "selection", "split", "test")
-OPTIONAL = ("robustness", "noise")
+FILES = ("details", "gate", "live", "quality", "robustness", "selection", "split", "test")
 SETTINGS = ("evaluate", "ingest", "problem", "select.metric", "split", "train")
 
 
 def main(*, metrics: Path, raw: Path, model: Path, data: Path) -> None:
     """Write both cards; the sources' provenance is read from the raw tables' folders."""
     files: dict[str, Any] = {name: read_json(metrics / f"{name}.json") for name in FILES}
-    files |= {
-        name: read_json(metrics / f"{name}.json") for name in OPTIONAL if (metrics / f"{name}.json").exists()
-    }
     settings = {key: params.read(key) for key in SETTINGS}
     sources = {name: read_json(raw / name / "provenance.json") for name in settings["ingest"].sources}
     _write(model_card(files, settings), model)

@@ -122,10 +122,6 @@ def evaluation(files: Files, settings: Files) -> list[Block]:
         blocks.append(
             Table(["other candidate", f"{deciding} on test rows", "the champion is better by"], gains)
         )
-    if known := files.get("noise", {}).get("metrics", {}).get("test", {}).get(deciding):
-        blocks.append(
-            Paragraph(f"Refits with other seeds differ by a standard deviation of {number(known['sd'])}.")
-        )
     return blocks
 
 
