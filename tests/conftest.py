@@ -20,6 +20,18 @@ import pytest
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_each():
+    """Fits of few rows in this process take one thread: tests share the cores."""
+    import lightgbm  # noqa: F401, PLC0415  loaded before its threads are limited
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    with threadpool_limits(1):
+        yield
+
+
 # Nothing of the user's own settings may decide how a test ends.
 FOREIGN = ("AWS_", "DVC_", "GIT_", "OMP_", "OPENBLAS_", "MKL_", "NPY_", "PYTEST_", "PYTHON")
 

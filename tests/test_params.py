@@ -313,7 +313,7 @@ TOGETHER = {
 }
 # Entries whose keys a comment above their mapping explains.
 EXPLAINED_ABOVE = re.compile(
-    r"(ingest\.sources|split\.starts|split\.shares|stress\.(sources|damages)|gate\.criteria)\..+"
+    r"(ingest\.sources|sweep\.space|split\.starts|split\.shares|stress\.(sources|damages)|gate\.criteria)\..+"
     r"|train\.\w+(\.kind)?"
 )
 

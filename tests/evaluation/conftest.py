@@ -10,12 +10,10 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import lightgbm  # noqa: F401  loaded before its threads are limited
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from threadpoolctl import threadpool_limits
 
 from fullcycle.data import sources
 from fullcycle.evaluation import gate
@@ -150,14 +148,13 @@ class Life:
             write_table(rows, Path(f"data/split/{name}.parquet"))
             write_table(self.fitted_on.get(name, rows), Path(f"seen/{name}.parquet"))
         inputs = {part: Path(f"seen/{part}.parquet") for part in ("train", "validation")}
-        with threadpool_limits(1):  # as fast for so few rows, and tests share cores
-            for name in self.settings["train"]:
-                train.main(
-                    candidate=name,
-                    **inputs,
-                    out=Path("models/candidates", name),
-                    metrics=Path(f"metrics/train/{name}.json"),
-                )
+        for name in self.settings["train"]:
+            train.main(
+                candidate=name,
+                **inputs,
+                out=Path("models/candidates", name),
+                metrics=Path(f"metrics/train/{name}.json"),
+            )
         select.main(candidates=Path("models/candidates"), **inputs,
                     champion=Path("models/champion"), report=Path("metrics/selection.json"))  # fmt: skip
 

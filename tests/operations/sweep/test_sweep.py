@@ -81,6 +81,7 @@ def test_applied_trial_is_what_the_stage_writes(swept, tmp_path):
     assert small.file("dvc.lock").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_killed_sweep_goes_on_and_runs_no_trial_twice(small):
     """After `kill -9` finished trials are kept as they are, the rest is run, and nothing stray is left."""
     small.configure(
@@ -112,6 +113,7 @@ def test_killed_sweep_goes_on_and_runs_no_trial_twice(small):
     assert small.refs() == after
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_the_summary(small):
     """The first Ctrl-C ends workers and sweep, says what there is, and exits as interrupted."""
     small.configure(
@@ -128,6 +130,7 @@ def test_ctrl_c_ends_with_the_summary(small):
     assert rows(small)
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_recorded_and_stops_nothing(small):
     """The trial that fails has its error in summary and table; the others are experiments."""
     train = small.file("src/fullcycle/training/train.py")
@@ -144,6 +147,7 @@ def test_a_failed_trial_is_recorded_and_stops_nothing(small):
     assert len(small.refs()) == 3
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_trials_all_fail_says_so(small):
     """Nothing but failures is an error, with the reason in the summary."""
     train = small.file("src/fullcycle/training/train.py")
@@ -154,6 +158,7 @@ def test_a_sweep_whose_trials_all_fail_says_so(small):
     assert "error: sweep: every trial failed" in said
 
 
+@pytest.mark.slow
 def test_budget_in_minutes_ends_it(small):
     """No trial starts after the time is up; a larger budget goes on."""
     assert "0 of 4 trials" in small.sweep("--minutes", "1e-9")
@@ -169,6 +174,7 @@ def test_a_budget_of_zero_is_refused_on_the_command_line(small, option):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_pruned_trials_are_experiments_to_be_trained(small):
     """TPE ends hopeless trials early; they stand in `dvc exp show` with their values and no metrics."""
     small.configure(
@@ -189,6 +195,7 @@ def test_pruned_trials_are_experiments_to_be_trained(small):
         assert metrics == {}
 
 
+@pytest.mark.slow
 def test_on_a_new_commit_the_sweep_goes_on(swept, tmp_path):
     """A commit that changes nothing a trial depends on has the trials as its experiments, run once.
 
