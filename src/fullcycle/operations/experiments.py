@@ -150,7 +150,7 @@ class Experiments:
                 known.save_deps()
                 self.cache = Path(repo.cache.local.path)
                 stale = [out for each in after for out in each.outs if not out.use_cache]
-                self.stale = {
+                results = {
                     out.def_path: bool(out.metric) for out in [*stale, *known.outs] if not out.use_cache
                 }
                 known.outs = []
@@ -167,7 +167,7 @@ class Experiments:
         start, end = block.span() if block else (len(lock), len(lock))
         self.lock = lock[:start], lock[end:]
         self.entry_head = _dumped({stage: {key: self.entry[key] for key in ("cmd", "deps")}})
-        self.tree = _workspace_tree(aside)
+        self.tree = self._without(_workspace_tree(aside), results)
 
     @property
     def dependencies(self) -> dict[str, str]:
@@ -196,18 +196,13 @@ class Experiments:
             outs: every output of the stage; none if it has not run to its end.
             when: seconds since 1970.
         """
-        index = pygit2.Index()
-        index.read_tree(self.git[self.tree].peel(pygit2.Tree))
         files = {PARAMS: self.params.replaced(values)}
-        for path, is_metric in self.stale.items():
-            self._drop(index, path)
-            if is_metric:
-                files[path] = NO_METRICS
         if outs:
             files[LOCK] = self._locked(values, outs)
             files |= {path: out.content for path, out in outs.items() if out.content is not None}
-        for path, content in files.items():
-            index.add(pygit2.IndexEntry(path, self.git.create_blob(content.encode()), FILE_MODE))
+        index = pygit2.Index()
+        index.read_tree(self.git[self.tree].peel(pygit2.Tree))
+        self._add(index, files)
         author = self._author(when)
         commit = self.git.create_commit(
             None, author, author, message, index.write_tree(self.git), [self.baseline]
@@ -218,9 +213,19 @@ class Experiments:
     def _ref(self, name: str) -> str:
         return f"refs/exps/{self.baseline[:2]}/{self.baseline[2:]}/{name}"
 
-    def _drop(self, index: pygit2.Index, path: str) -> None:
-        for entry in [e.path for e in index if e.path == path or e.path.startswith(f"{path}/")]:
-            index.remove(entry)
+    def _without(self, tree: str, results: dict[str, bool]) -> str:
+        """The tree without results of other models: metrics files are empty, all else is gone."""
+        index = pygit2.Index()
+        index.read_tree(self.git[tree].peel(pygit2.Tree))
+        for entry in [entry.path for entry in index]:
+            if any(entry == path or entry.startswith(f"{path}/") for path in results):
+                index.remove(entry)
+        self._add(index, {path: NO_METRICS for path, is_metric in results.items() if is_metric})
+        return str(index.write_tree(self.git))
+
+    def _add(self, index: pygit2.Index, files: dict[str, str]) -> None:
+        for path, content in files.items():
+            index.add(pygit2.IndexEntry(path, self.git.create_blob(content.encode()), FILE_MODE))
 
     def _locked(self, values: dict[str, Any], outs: dict[str, Stored]) -> str:
         params = copy.deepcopy(self.entry["params"])
