@@ -97,14 +97,16 @@ def compared(judged: dict[str, Any], made: list[Promotion], afresh: str) -> None
 
 def milliseconds(folder: Path, rows: Path) -> float:
     """The median time of one row's answer, on this machine, now."""
-    from fullcycle.training import store  # noqa: PLC0415  2 s that only a promotion pays
+    from fullcycle.tasks import task_of  # noqa: PLC0415  2 s that only a promotion pays
+    from fullcycle.training import store  # noqa: PLC0415
 
+    task = task_of(params.read("problem.task"))
     pipeline, columns = store.load(folder), store.columns(folder)
     row = read_table(rows, columns=columns)[columns].head(1)
     taken = []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        pipeline.predict_proba(row)
+        task.answer(pipeline, row)
         taken.append(time.perf_counter() - began)
     return 1000 * statistics.median(taken)
 
