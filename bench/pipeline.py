@@ -43,10 +43,12 @@ def answer(*command: str, cwd: Path) -> str:
 
 
 def fresh(path: Path) -> Path:
-    """A clone without data, metrics and plots, so that every stage runs."""
+    """A clone without data, metrics, plots and cards, so that every stage runs."""
     answer("git", "clone", "-q", str(ROOT), str(path), cwd=ROOT)
     for folder in ("metrics", "plots"):
         shutil.rmtree(path / folder)
+    for card in ("data/card.md", "models/card.md"):
+        path.joinpath(card).unlink()
     return path
 
 

@@ -91,9 +91,12 @@ class Clone:
         return self.run("git", *arguments, **options)
 
     def forget_results(self):
-        """Remove the committed metrics and plots, so that `dvc repro` makes them again."""
+        """Remove the committed metrics, plots and cards, so that `dvc repro` makes them again."""
         for folder in ("metrics", "plots"):
             shutil.rmtree(self.path / folder)
+        for card in ("data/card.md", "models/card.md"):
+            self.path.joinpath(card).unlink()
+        self.git("checkout", "metrics/noise.json")  # `fullcycle noise` makes it, no stage
 
 
 def _clone(env, path, source=ROOT):
