@@ -100,7 +100,16 @@ def test_an_experiment_reruns_only_what_depends_on_its_parameter(workspace):
     said = workspace.dvc(
         "exp", "run", "-n", "leafy", "-S", "train.lightgbm.num_leaves=127", "-S", "train.lightgbm.rounds=20"
     )
-    assert set(ran(said)) == {"check", "train@lightgbm", "select", "honesty", "evaluate", "gate", "card"}
+    assert set(ran(said)) == {
+        "check",
+        "train@lightgbm",
+        "select",
+        "honesty",
+        "evaluate",
+        "stress",
+        "gate",
+        "card",
+    }
     assert experiments(workspace)["leafy"]["train"]["lightgbm"]["num_leaves"] == 127
     assert re.search(r"train\.lightgbm\.num_leaves +63 +127", workspace.dvc("params", "diff"))
     metrics = json.loads(workspace.dvc("metrics", "diff", "--json"))
