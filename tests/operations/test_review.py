@@ -78,8 +78,8 @@ def shift(interval, by):
 def changed(cloned, tmp_path_factory):
     """A clone with an awkwardly named branch: parameters, data, metrics, slices and a plot differ."""
     clone = cloned(tmp_path_factory.mktemp("review") / "clone")
-    clone.git("branch", "-f", "main")
-    clone.git("checkout", "-q", "-B", BRANCH, "main")
+    clone.git("checkout", "-q", "-B", "main")  # whatever branch this checkout is on
+    clone.git("checkout", "-q", "-B", BRANCH)
     path = clone.path
 
     def worse(test):
