@@ -7,9 +7,11 @@ sections 8.5 and 13.3: block and percentile bootstrap).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from fullcycle.params.metrics import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,3 +63,18 @@ def estimates(values: Mapping[str, Array], confidence: float) -> dict[str, Estim
         low, high = np.nanquantile(each[1:], [tail, 1 - tail])
         result[name] = Estimate(float(each[0]), float(low), float(high))
     return result
+
+
+def flat(found: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Estimates as plain numbers, as they stand in JSON."""
+    return {name: estimate.as_dict() for name, estimate in found.items()}
+
+
+def gain(base: Mapping[str, Array], own: Mapping[str, Array], confidence: float) -> dict[str, Any]:
+    """By how much `own` is better than `base`, metric by metric, on the same resamples (paired)."""
+    gained = {
+        name: (base[name] - own[name]) * (1 if name in LOWER_IS_BETTER else -1)
+        for name in own
+        if name in base
+    }
+    return flat(estimates(gained, confidence))

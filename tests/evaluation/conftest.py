@@ -17,10 +17,11 @@ import yaml
 
 from fullcycle.data import sources
 from fullcycle.evaluation import gate
-from fullcycle.evaluation.rows import Rows, gain
+from fullcycle.evaluation.rows import Rows
 from fullcycle.evaluation.stress import stressed
 from fullcycle.features.leakcheck import suspects
 from fullcycle.files import DECISION, read_json, write_json, write_table
+from fullcycle.intervals import gain
 from fullcycle.params import Evaluate
 from fullcycle.params.stress import Stress
 from fullcycle.tasks import task_of

@@ -13,8 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from fullcycle.evaluation.evaluate import Rows, gain, importance, main
+from fullcycle.evaluation.evaluate import importance, main
+from fullcycle.evaluation.rows import Rows
 from fullcycle.files import DECISION, PREDICTIONS, read_json, sha256, write_json, write_table
+from fullcycle.intervals import gain
 from fullcycle.metrics import Decision, confusion
 from fullcycle.params import Evaluate
 from fullcycle.tasks import task_of

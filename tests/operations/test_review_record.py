@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fullcycle.operations.review_record import broken, looked_up, record
+from fullcycle.operations.lookup import looked_up
+from fullcycle.operations.review_record import broken, record
 from fullcycle.operations.snapshot import History
 
 
@@ -18,6 +19,13 @@ def test_a_finished_run_agrees_with_its_record(finished):
     history = History(finished.path)
     assert record(history.workspace()) == []
     assert record(history.at("HEAD")) == []
+
+
+def test_bytecode_in_a_declared_folder_is_no_change(tiny):
+    """What .dvcignore names is not in DVC's hash of a folder, nor in the review's."""
+    tiny.write(".dvcignore", "__pycache__/\n")
+    tiny.write("data/parts/__pycache__/oak.cpython-311.pyc", "bytecode")
+    assert found(tiny) == []
 
 
 @pytest.mark.parametrize(

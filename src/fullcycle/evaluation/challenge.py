@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fullcycle.errors import Refusal
-from fullcycle.evaluation.rows import gain
 from fullcycle.files import DECISION, read_json
-from fullcycle.intervals import estimates
+from fullcycle.intervals import estimates, gain
 from fullcycle.training import store
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import pandas as pd
 
 from fullcycle import params
 from fullcycle.evaluation.draw import DRAW, Drawn
-from fullcycle.evaluation.rows import Rows, flat, gain
+from fullcycle.evaluation.rows import Rows
 from fullcycle.files import DECISION, PREDICTIONS, read_json, read_table, replacing, write_json
-from fullcycle.intervals import estimates
+from fullcycle.intervals import estimates, flat, gain
 from fullcycle.params.metrics import LOWER_IS_BETTER
 from fullcycle.tasks import task_of
 from fullcycle.training import store

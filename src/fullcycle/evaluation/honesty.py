@@ -15,8 +15,9 @@ from fullcycle import params
 from fullcycle.data.split import by_share
 from fullcycle.errors import Refusal
 from fullcycle.evaluation.plots import draw_honesty
+from fullcycle.evaluation.rows import Rows
 from fullcycle.files import read_json, read_table, replacing, write_json
-from fullcycle.intervals import days, estimates, resampled
+from fullcycle.intervals import estimates
 from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.context import Question
@@ -40,10 +41,7 @@ def score(rows: pd.DataFrame, answers: Any, question: Question, settings: Any) -
         Refusal: it has no value on these rows.
     """
     task = task_of(question.task)
-    block = days(rows[question.roles["time"]])
-    weights = resampled(int(block.max()) + 1, settings.resamples, settings.seed)
-    y = task.outcome(rows, question.roles["label"])
-    values = task.measure(y, answers, task.undecided, settings.bins, block, weights)
+    values = Rows(rows, settings, question.roles, task).resamples(answers, task.undecided)
     found = estimates(values, settings.confidence)
     if task.primary not in found:
         raise Refusal(f"honesty: {task.primary} has no value on {len(rows)} rows of one label or one cluster")

@@ -1,4 +1,4 @@
-"""Labelled rows with what their metrics need, and differences between models on the same rows."""
+"""Labelled rows with what their metrics need."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fullcycle.intervals import Estimate, days, estimates, resampled
-from fullcycle.params.metrics import LOWER_IS_BETTER
+from fullcycle.intervals import days, estimates, flat, resampled
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,15 +31,17 @@ class Rows:
     ) -> dict[str, Array]:
         """Every metric for the rows as they are (first) and for each resample of their days."""
         chosen = np.ones(len(self.y), bool) if chosen is None else chosen
-        block = days(self.time[chosen])
-        weights = resampled(int(block.max()) + 1, self.settings.resamples, self.settings.seed)
-        return self.task.measure(self.y[chosen], p[chosen], decision, self.settings.bins, block, weights)
+        drawn = self._drawn(chosen)
+        return self.task.measure(self.y[chosen], p[chosen], decision, self.settings.bins, *drawn)
 
     def constant(self, decision: Any) -> dict[str, Array]:
         """What the best constant answer would have reached, on the same resamples."""
-        block = days(self.time)
-        weights = resampled(int(block.max()) + 1, self.settings.resamples, self.settings.seed)
-        return self.task.constant(self.y, decision, block, weights)
+        return self.task.constant(self.y, decision, *self._drawn(np.ones(len(self.y), bool)))
+
+    def _drawn(self, chosen: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], Array]:
+        """The day of each chosen row, and how often each day counts in each resample."""
+        block = days(self.time[chosen])
+        return block, resampled(int(block.max()) + 1, self.settings.resamples, self.settings.seed)
 
     def report(self, p: Any, decision: Any, chosen: npt.NDArray[np.bool_] | None = None) -> dict[str, Any]:
         """Rows, what their labels are like, and every metric with its interval."""
@@ -55,18 +56,3 @@ class Rows:
             str(name): self.report(p, decision, (names == name).to_numpy())
             for name in sorted(counts.index[counts >= least])
         }
-
-
-def flat(found: dict[str, Estimate]) -> dict[str, Any]:
-    """Estimates as plain numbers, as they stand in JSON."""
-    return {name: estimate.as_dict() for name, estimate in found.items()}
-
-
-def gain(base: dict[str, Array], own: dict[str, Array], confidence: float) -> dict[str, Any]:
-    """By how much the champion is better, metric by metric, on the same resamples (paired)."""
-    gained = {
-        name: (base[name] - own[name]) * (1 if name in LOWER_IS_BETTER else -1)
-        for name in own
-        if name in base
-    }
-    return flat(estimates(gained, confidence))

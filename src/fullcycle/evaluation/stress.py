@@ -17,8 +17,9 @@ from fullcycle import params
 from fullcycle.drift import Reference, drifted
 from fullcycle.evaluation.damages import DAMAGES, matching, stale
 from fullcycle.evaluation.plots import draw_robustness
-from fullcycle.evaluation.rows import Rows, gain
+from fullcycle.evaluation.rows import Rows
 from fullcycle.files import DECISION, read_json, read_table, replacing, write_json
+from fullcycle.intervals import gain
 from fullcycle.tasks import task_of
 from fullcycle.training import store
 
@@ -93,7 +94,7 @@ class Monitor:
 
     def __init__(self, rows: pd.DataFrame, said: pd.DataFrame, features: list[str], alpha: float) -> None:
         """Take the undamaged rows to compare with."""
-        self.features, self.alpha = features, alpha
+        self.alpha = alpha
         self.reference = Reference(rows[features].assign(**predictions(said)))
 
     def asked(

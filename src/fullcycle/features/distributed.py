@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from fullcycle.features.keys import NEVER, microseconds
 from fullcycle.features.offline import check_horizon, compute
-from fullcycle.features.rolling import Feature, feature_set
+from fullcycle.features.rolling import Feature, feature_set, reads
 
 IN_PROCESS = ("synchronous", "threads")
 
@@ -132,11 +132,7 @@ def _source(features: Sequence[Feature], paths: Sequence[str | Path], run: Any) 
     table = features[0].table
     if not paths:
         raise ValueError(f"table {table.name!r} has no partitions: an empty table is one empty file")
-    lookback: dict[str, int] = {}
-    columns = {table.id: None}
-    for f in features:
-        lookback[f.known_at] = max(lookback.get(f.known_at, 0), f.lookback)
-        columns |= dict.fromkeys([f.known_at, *(event for _, event in f.by), *([f.value] if f.value else [])])
+    columns, lookback = reads(features)
     names = [str(path) for path in paths]
     scanned = run(partial(_scan, id_column=table.id, times=tuple(lookback)), names)
     files = [_File(path, spans) for path, (spans, _) in zip(names, scanned, strict=True)]
@@ -144,9 +140,9 @@ def _source(features: Sequence[Feature], paths: Sequence[str | Path], run: Any) 
     again = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     repeated = None
     if len(again):
-        pick = partial(_pick, columns=tuple(columns), id_column=table.id, hashes=again)
+        pick = partial(_pick, columns=columns, id_column=table.id, hashes=again)
         repeated = pa.concat_tables(run(pick, names), promote_options="permissive")
-    return _Source(files, table.id, tuple(columns), lookback, repeated)
+    return _Source(files, table.id, columns, lookback, repeated)
 
 
 def _hashed(ids: pa.ChunkedArray) -> npt.NDArray[np.uint64]:

@@ -17,7 +17,7 @@ from fullcycle.features.fixedpoint import Array, Floats, Indices
 from fullcycle.features.history import History
 from fullcycle.features.keys import NEVER, Times, codes, microseconds, stable_order
 from fullcycle.features.measure import Grouped, Measure, Rows
-from fullcycle.features.rolling import Feature, duration, feature_set
+from fullcycle.features.rolling import Feature, duration, feature_set, reads
 from fullcycle.features.stretches import stretches
 
 _COMPARE = {
@@ -91,8 +91,7 @@ def check_columns(
     for f in features:
         if f.table.name not in tables:
             raise ValueError(f"feature {f.name!r} reads table {f.table.name!r}, which is not given")
-        reads = {f.table.id, f.known_at, *(key for _, key in f.by), *([f.value] if f.value else [])}
-        if missing := sorted(reads - set(tables[f.table.name].columns)):
+        if missing := sorted(set(reads([f])[0]) - set(tables[f.table.name].columns)):
             raise ValueError(f"table {f.table.name!r} lacks {missing}, which feature {f.name!r} reads")
 
 

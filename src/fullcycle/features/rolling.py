@@ -264,6 +264,24 @@ def since(by: By, known_at: str, table: Events, max_age: str, name: str | None =
     return Feature(name or auto, "since", table, pairs, known_at, duration(max_age))
 
 
+def reads(features: Sequence[Feature]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """What features over one table read of it.
+
+    Args:
+        features: At least one, all over the same table.
+
+    Returns:
+        The table's columns in order of first mention, its id first; and for each time column how far before
+        a decision they look back by it, in microseconds.
+    """
+    columns: dict[str, None] = {features[0].table.id: None}
+    lookback: dict[str, int] = {}
+    for f in features:
+        columns |= dict.fromkeys([f.known_at, *(event for _, event in f.by), *([f.value] if f.value else [])])
+        lookback[f.known_at] = max(lookback.get(f.known_at, 0), f.lookback)
+    return tuple(columns), lookback
+
+
 def feature_set(features: Iterable[Feature]) -> tuple[Feature, ...]:
     """The features as a tuple, after checking that they can stand side by side.
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from fullcycle.features.fixedpoint import Indices
 from fullcycle.features.keys import NEVER, Times, microseconds
-from fullcycle.features.rolling import Feature
+from fullcycle.features.rolling import Feature, reads
 
 STRETCH = 2**17  # rows at least, and less than twice as many: the fastest over ten years (docs/log.md)
 
@@ -27,11 +27,7 @@ class Visible:
 
     def __init__(self, table: pd.DataFrame, features: Sequence[Feature]) -> None:
         """Sort by each time column; see the class for the arguments."""
-        columns = {features[0].table.id: None}
-        self._lookback: dict[str, int] = {}
-        for f in features:
-            columns |= dict.fromkeys([f.known_at, *(key for _, key in f.by), *([f.value] if f.value else [])])
-            self._lookback[f.known_at] = max(self._lookback.get(f.known_at, 0), f.lookback)
+        columns, self._lookback = reads(features)
         self._table = table[list(columns)]
         self._sorted: dict[str, tuple[Times, Indices]] = {}
         for known_at in self._lookback:

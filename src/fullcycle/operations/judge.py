@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fullcycle.operations import touched
 from fullcycle.operations.culprit import culprit
 from fullcycle.operations.findings import Finding, finding, ordered
-from fullcycle.operations.hashes import folder_hash, tree_hash
+from fullcycle.operations.hashes import tree_hash
 from fullcycle.operations.repository import covers
 from fullcycle.operations.sandbox import Run, run
 from fullcycle.operations.store import Store
@@ -94,10 +94,7 @@ class Verifier:
         return path in self.in_git or any(covers(path, tracked) for tracked in self.in_git)
 
     def _current(self, path: str) -> str | None:
-        full = self.repository.root / path
-        if not full.is_dir():
-            return tree_hash(full)
-        return folder_hash({name: tree_hash(full / name) or "" for name in self.repository.walk(path)})
+        return tree_hash(self.repository.root / path)
 
     def judge(self, name: str, slot: int) -> Verdict:
         """Run one stage and compare: the verdict with its findings."""

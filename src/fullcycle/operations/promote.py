@@ -20,6 +20,7 @@ from fullcycle.errors import Refusal
 from fullcycle.files import read_json, read_table, sha256
 from fullcycle.operations.hashes import tree, tree_hash
 from fullcycle.operations.install import POINTER, PROMOTED, install
+from fullcycle.operations.lookup import looked_up
 from fullcycle.operations.promotions import Promotion, forget, git, promotions, record
 
 GATE, CHAMPION, TEST = Path("metrics/gate.json"), Path("models/champion"), Path("data/split/test.parquet")
@@ -69,10 +70,7 @@ def recorded() -> str:
             raise Refusal(f"{name} is not what {LOCK} records for the gate's run; run `dvc repro`")
     now = yaml.safe_load(params.PARAMS.read_text(encoding="utf-8"))
     for key, value in gate["params"][str(params.PARAMS)].items():
-        place: Any = now
-        for part in key.split("."):
-            place = place.get(part) if isinstance(place, dict) else None
-        if place != value:
+        if looked_up(now, key) != value:
             raise Refusal(f"{params.PARAMS}: {key} is not what the gate judged by; run `dvc repro`")
     return str(files[CHAMPION.as_posix()])
 

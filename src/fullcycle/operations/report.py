@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fullcycle.files import read_json, sha256
+from fullcycle.operations.review_noise import is_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHAMPION, METRICS = Path("models/champion"), Path("metrics")
 NOISE = METRICS / "noise.json"
-INTERVAL = {"value", "low", "high"}
 
 
 def bands(path: Path, champion: Path) -> tuple[dict[str, Any], str]:
@@ -41,7 +41,7 @@ def lines(part: str, metrics: dict[str, Any], band: dict[str, Any]) -> Iterator[
     title = f"{part}, {metrics['rows']:,} rows"
     yield f"{title:<24}{'value':>10}{'over days':>22}{'over seeds':>22}{'sd':>10}"
     for name, own in sorted(metrics.items()):
-        if isinstance(own, dict) and set(own) == INTERVAL:
+        if is_interval(own):
             yield f"{name:<24}{own['value']:>10.4f}{_span(own):>22}{_seeds(band.get(name))}".rstrip()
 
 

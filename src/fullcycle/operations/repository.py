@@ -1,13 +1,13 @@
 """A DVC repository as plain records: what its ``dvc.yaml`` says now, and what its ``dvc.lock`` recorded.
 
-The only file that touches DVC's private modules; a test pins what it uses of them. Templates
-(``foreach``, ``matrix``, ``vars``) are resolved by DVC itself.
+With `hashes` and `experiments` the only file that touches DVC's private modules; tests pin what they use of
+them. Templates (``foreach``, ``matrix``, ``vars``) are resolved by DVC itself.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,6 @@ class Repository:
     records: Mapping[str, Record]
     finished: frozenset[str]  # paths under `artifacts` and the top-level `plots`: meant for people
     has_git: bool
-    handle: Any = field(repr=False, compare=False)
 
     @cached_property
     def texts(self) -> dict[str, list[str]]:
@@ -92,12 +91,6 @@ class Repository:
         lines = self.texts[stage.file]
         found = (number for number in stage.lines if value and value in lines[number - 1])
         return f"{stage.file}:{next(found, stage.lines.start)}"
-
-    def walk(self, folder: str) -> Iterator[str]:
-        """The files of a folder as DVC sees them (without what ``.dvcignore`` names)."""
-        base = self.root / folder
-        for path in self.handle.dvcignore.find(self.handle.fs, str(base)):
-            yield Path(path).relative_to(base).as_posix()
 
 
 def load(path: Path) -> Repository:
@@ -126,7 +119,6 @@ def load(path: Path) -> Repository:
         records=records,
         finished=frozenset(_finished(root, *kept)),
         has_git=(root / ".git").exists(),
-        handle=repo,
     )
 
 

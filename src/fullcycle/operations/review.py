@@ -16,6 +16,7 @@ import typer
 from fullcycle.errors import Refusal
 from fullcycle.files import replacing
 from fullcycle.operations import review_record, review_results
+from fullcycle.operations.lookup import looked_up
 from fullcycle.operations.review_noise import BETTER, NOISE, WORSE, Side, is_interval, rule
 from fullcycle.operations.snapshot import History, Snapshot
 from fullcycle.page import (
@@ -83,8 +84,8 @@ def review(
                 " or compare with a later commit"
             )
     settings = after.yaml("params.yaml")
-    deciding = str(review_record.looked_up(settings, "select.metric"))
-    confidence = float(review_record.looked_up(settings, "evaluate.confidence") or 0.95)
+    deciding = str(looked_up(settings, "select.metric"))
+    confidence = float(looked_up(settings, "evaluate.confidence") or 0.95)
     sides = [_side(state) for state in (before, after)]
     luck = rule(sides[0], sides[1], confidence)
     changed = review_results.changed(params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fullcycle.operations.hashes import file_hash, folder_hash
+from fullcycle.operations.lookup import looked_up
 from fullcycle.operations.review_results import Change, table
 from fullcycle.page import Block, Fold, Heading, Items, Paragraph, Quoted, Strong, Table, Words, listed
 
@@ -124,10 +125,3 @@ def content_hash(side: Snapshot, path: str, least: int) -> str | None:
     if len(hashes) < least:
         return None
     return folder_hash(hashes) if hashes else ""
-
-
-def looked_up(document: Any, key: str) -> Any:
-    """The value of a dotted key; None where there is none."""
-    for part in key.split("."):
-        document = document.get(part) if isinstance(document, dict) else None
-    return document

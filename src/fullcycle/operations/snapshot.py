@@ -11,6 +11,7 @@ import pygit2
 import yaml
 
 from fullcycle.errors import Refusal
+from fullcycle.operations.hashes import seen
 
 WORKSPACE = "workspace"  # DVC's word for the work tree
 
@@ -39,10 +40,9 @@ class Snapshot:
         return entry.data if isinstance(entry, pygit2.Blob) else None
 
     def tracked(self, folder: str) -> list[str]:
-        """The files in a folder: those in the commit, or what the work tree holds there."""
+        """The files in a folder: those in the commit, or those of the work tree that DVC sees."""
         if self.is_workspace:
-            found = (self.root / folder).rglob("*")
-            return sorted(file.relative_to(self.root).as_posix() for file in found if file.is_file())
+            return sorted(f"{folder}/{name}" for name in seen(self.root / folder))
         entry = self._entry(folder)
         return sorted(_files(entry, folder)) if isinstance(entry, pygit2.Tree) else []
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fullcycle.operations.hashes import file_hash, folder_hash
+from fullcycle.operations.hashes import file_hash, folder_hash, seen, tree
 from fullcycle.operations.repository import covers
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Store:
             return self._listed(path, {e["relpath"]: e["md5"] for e in json.loads(cached.read_bytes())})
         current = self.repository.root / path
         if current.is_dir():
-            files = {name: file_hash(current / name) for name in self.repository.walk(path)}
+            files = tree(current)
             if folder_hash(files) == md5:
                 return {name: current / name for name in files}
         return self._joined(path, md5)
@@ -86,7 +86,7 @@ class Store:
                 below = out[len(path) + 1 :]
                 files |= {f"{below}/{name}".rstrip("/"): content for name, content in parts.items()}
         current = self.repository.root / path
-        for name in self.repository.walk(path) if current.is_dir() else ():  # what lies between, in Git
+        for name in seen(current) if current.is_dir() else ():  # what lies between, in Git
             if not any(covers(out, f"{path}/{name}") for out in self.outs):
                 files[name] = current / name
         hashes = {name: file_hash(content) for name, content in files.items()}

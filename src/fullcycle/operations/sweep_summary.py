@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from fullcycle.evaluation.plots import GREY, INK, RED, new_figure, save
 from fullcycle.files import replacing
 from fullcycle.operations.sweep_search import direction
 from fullcycle.params.metrics import LOWER_IS_BETTER
@@ -19,12 +18,11 @@ from fullcycle.params.sweep import Range
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from fullcycle.operations.sweep import Books
     from fullcycle.operations.sweep_search import Search
 
-INK, GREY, RED = "#1f4e79", "#999999", "#b03a2e"
 ENOUGH = 4  # complete trials for the importance of parameters
 
 
@@ -81,23 +79,14 @@ def importance(books: Books, search: Search, complete: dict[int, dict[str, Any]]
         return {}
 
 
-def _axes(title: str, x: str, y: str, width: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, 4.2), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set(title=title, xlabel=x, ylabel=y)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
 def _save(figure: Figure, path: Path) -> None:
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+        save(figure, temporary)
 
 
 def best_so_far(ended: dict[int, dict[str, Any]], metric: str) -> Figure:
     """The metric of each trial by the time it ended, and the best until then."""
-    figure, axes = _axes("Best so far", "minutes", f"{metric} (validation)", 7.0)
+    figure, axes = new_figure("Best so far", "minutes", f"{metric} (validation)", 7.0)
     in_time = sorted((r["at"] / 60, r["value"]) for r in ended.values() if r["state"] == "complete")
     minutes, values = np.array(in_time).T
     running = np.minimum.accumulate if metric in LOWER_IS_BETTER else np.maximum.accumulate
@@ -110,7 +99,7 @@ def best_so_far(ended: dict[int, dict[str, Any]], metric: str) -> Figure:
 def parallel(complete: dict[int, dict[str, Any]], search: Search, metric: str) -> Figure:
     """One line for each complete trial through all its values; the best tenth stands out."""
     names = [*search.space, metric]
-    figure, axes = _axes("Complete trials", "", "", max(5.0, 1.3 * len(names)))
+    figure, axes = new_figure("Complete trials", "", "", max(5.0, 1.3 * len(names)))
     columns = []
     for name in names:
         raw = [record["value"] if name == metric else record["values"][name] for record in complete.values()]
@@ -150,7 +139,7 @@ def _heights(raw: list[Any], dimension: Any) -> list[float]:
 
 def bars(shares: dict[str, float], metric: str) -> Figure:
     """The importance of each parameter."""
-    figure, axes = _axes(
+    figure, axes = new_figure(
         f"What {metric} depends on", "share of the variance (PED-ANOVA, complete trials)", "", 7.0
     )
     names = list(shares)[::-1]

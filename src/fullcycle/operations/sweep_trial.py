@@ -42,7 +42,6 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)
     steps: dict[int, float] = field(default_factory=dict)
     outs: dict[str, Stored] = field(default_factory=dict)
-    booking: float = 0.0
 
 
 class Pruned(Exception):  # noqa: N818  it is a verdict, not a malfunction
@@ -140,9 +139,8 @@ class Trials:
             steps = watch.steps if watch else {}
             folder.rmdir()
             return Result("pruned", time.perf_counter() - start, steps=steps)
-        trained = time.perf_counter()
         out, metrics_file = self.outs
         outs = {out: store(folder / "out", self.cache), metrics_file: kept_in_git(folder / "metrics.json")}
         shutil.rmtree(folder)
-        now = time.perf_counter()
-        return Result("complete", now - start, metrics, watch.steps if watch else {}, outs, now - trained)
+        steps = watch.steps if watch else {}
+        return Result("complete", time.perf_counter() - start, metrics, steps, outs)

@@ -10,13 +10,16 @@ from fullcycle.params.metrics import Metric
 from fullcycle.params.sections import Positive, Section, Seed
 from fullcycle.params.times import Duration
 
+# Patterns of feature columns; without them every feature is hit.
+Columns = Annotated[list[str], Field(default_factory=lambda: ["*"])]
+
 
 class Noise(Section):
     """Normal noise on numbers."""
 
     kind: Literal["noise"]
     sd: Positive
-    columns: list[str] = Field(default_factory=lambda: ["*"])
+    columns: Columns
 
 
 class Missing(Section):
@@ -24,7 +27,7 @@ class Missing(Section):
 
     kind: Literal["missing"]
     share: Annotated[float, Field(gt=0, le=1)]
-    columns: list[str] = Field(default_factory=lambda: ["*"])
+    columns: Columns
 
 
 class Gone(Section):
@@ -40,7 +43,7 @@ class Outliers(Section):
     kind: Literal["outliers"]
     share: Annotated[float, Field(gt=0, le=1)]
     sd: Positive
-    columns: list[str] = Field(default_factory=lambda: ["*"])
+    columns: Columns
 
 
 class Unseen(Section):
@@ -48,7 +51,7 @@ class Unseen(Section):
 
     kind: Literal["unseen"]
     share: Annotated[float, Field(gt=0, le=1)]
-    columns: list[str] = Field(default_factory=lambda: ["*"])
+    columns: Columns
 
 
 class Duplicated(Section):

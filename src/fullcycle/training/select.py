@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import DECISION, PREDICTIONS, SCREENED, read_json, read_table, replacing, write_json
-from fullcycle.intervals import days, estimates, resampled
+from fullcycle.intervals import days, gain, resampled
 from fullcycle.params.metrics import LOWER_IS_BETTER
 from fullcycle.tasks import task_of
 
@@ -66,15 +66,7 @@ def behind(
     resamples: Mapping[str, dict[str, Array]], top: str, confidence: float
 ) -> dict[str, dict[str, dict[str, float]]]:
     """By how much each candidate is worse than the best one, metric by metric, on the same resamples."""
-    result = {}
-    for name, own in resamples.items():
-        worse = {
-            metric: (resamples[top][metric] - values) * (-1 if metric in LOWER_IS_BETTER else 1)
-            for metric, values in own.items()
-            if metric in resamples[top]
-        }
-        result[name] = {metric: found.as_dict() for metric, found in estimates(worse, confidence).items()}
-    return result
+    return {name: gain(own, resamples[top], confidence) for name, own in resamples.items()}
 
 
 def compared(

@@ -69,11 +69,7 @@ def finite(features: pd.DataFrame, part: str) -> None:
 
 
 def fitted(
-    settings: Any,
-    rows: pd.DataFrame,
-    question: Question,
-    columns: list[str] | None = None,
-    hooks: Hooks = NONE,
+    settings: Any, rows: pd.DataFrame, question: Question, columns: list[str] | None = None
 ) -> tuple[Pipeline, dict[str, Any] | None]:
     """A Pipeline of a section of ``train``, fitted on labelled rows, and why it has which features.
 
@@ -82,9 +78,8 @@ def fitted(
         rows: the labelled rows.
         question: what is asked of them.
         columns: features chosen before; None where the section's own screening chooses, if it has one.
-        hooks: what a sweep adds; none of it changes the result.
     """
-    return learnt(settings, rows, question, *parted(rows, question), columns, hooks)
+    return learnt(settings, rows, question, *parted(rows, question), columns)
 
 
 def learnt(
@@ -96,7 +91,7 @@ def learnt(
     columns: list[str] | None = None,
     hooks: Hooks = NONE,
 ) -> tuple[Pipeline, dict[str, Any] | None]:
-    """As `fitted`, of rows that are parted already."""
+    """As `fitted`, of rows that are parted already, with what a sweep adds: it changes no byte."""
     later = any(getattr(settings, key, None) is not None for key in LATER)
     context = question.context(rows) if later else Context(question.task)
     report = None

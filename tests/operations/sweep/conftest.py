@@ -115,6 +115,21 @@ class Small:
 SWEEP_COMMAND = (sys.executable, "-c", "from fullcycle.cli import main; main()", "sweep")
 
 
+def first_run(repository):
+    """Make it a Git and DVC repository, run its pipeline once and commit everything."""
+    for command in (
+        ("git", "init", "-qb", "main"),
+        ("git", "config", "user.name", "A Test"),
+        ("git", "config", "user.email", "test@example.invalid"),
+        (sys.executable, "-m", "dvc", "init", "-q"),
+        (sys.executable, "-m", "dvc", "repro", "-q"),
+        ("git", "add", "-A"),
+        ("git", "commit", "-qm", "First run"),
+    ):
+        repository.run(*command)
+    return repository
+
+
 @pytest.fixture(scope="session", name="environment_of_small")
 def make_environment(tmp_path_factory):
     """Nothing of the user's settings, and this checkout's packages."""
@@ -151,17 +166,7 @@ def make_finished(tmp_path_factory, environment_of_small):
     document["train"]["lightgbm"] |= {"rounds": 10, "min_leaf_rows": 20}
     document["sweep"] = SWEEP
     small.file("params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    for command in (
-        ("git", "init", "-qb", "main"),
-        ("git", "config", "user.name", "A Test"),
-        ("git", "config", "user.email", "test@example.invalid"),
-        (sys.executable, "-m", "dvc", "init", "-q"),
-        (sys.executable, "-m", "dvc", "repro", "-q"),
-        ("git", "add", "-A"),
-        ("git", "commit", "-qm", "First run"),
-    ):
-        small.run(*command)
-    return small
+    return first_run(small)
 
 
 @pytest.fixture
@@ -229,17 +234,7 @@ def make_finished_toy(tmp_path_factory, environment_of_small):
     toy.file("params.yaml").write_text(TOY_PARAMS)
     toy.file("fit.py").write_text(TOY_FIT)
     toy.file(".gitignore").write_text("/data\n/models\n")
-    for command in (
-        ("git", "init", "-qb", "main"),
-        ("git", "config", "user.name", "A Test"),
-        ("git", "config", "user.email", "test@example.invalid"),
-        (sys.executable, "-m", "dvc", "init", "-q"),
-        (sys.executable, "-m", "dvc", "repro", "-q"),
-        ("git", "add", "-A"),
-        ("git", "commit", "-qm", "First run"),
-    ):
-        toy.run(*command)
-    return toy
+    return first_run(toy)
 
 
 @pytest.fixture
