@@ -136,6 +136,21 @@ BAD = [
 ]
 
 
+NAMED = ["ingest.sources", "train", "stress.sources", "stress.damages", "gate.criteria"]
+
+
+@pytest.mark.parametrize("name", ["a.b", "a/b", "../a", "a b", "a@b", "", "-a", "\u00fc"])
+@pytest.mark.parametrize("section", NAMED)
+def test_a_name_that_is_no_part_of_a_stage_a_path_or_a_key_is_refused(changed, document, section, name):
+    """Names become stages, files and dotted keys: a dot, a slash, a space would be read as something else."""
+    content = document
+    for part in section.split("."):
+        content = content[part]
+    value = next(iter(content.values()))
+    message = _refusal(changed(section, content | {name: value}))
+    assert f"{section}.{name} = {name!r}: a name is made of letters" in message, message
+
+
 @pytest.mark.parametrize(("key", "value", "shown", "rule"), BAD, ids=[f"{k}={v!r}" for k, v, *_ in BAD])
 def test_a_bad_value_is_refused_with_key_value_and_rule(changed, key, value, shown, rule):
     """A wrong type, range, choice or form stops the run; nothing is converted silently."""

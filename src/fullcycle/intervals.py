@@ -37,9 +37,12 @@ class Estimate:
 
 def days(time: pd.Series[pd.Timestamp]) -> npt.NDArray[np.int64]:
     """For each row the number of its UTC day, counted from 0 in the order of time."""
-    codes: npt.NDArray[np.int64] = np.unique(time.dt.floor("D").to_numpy(), return_inverse=True)[1].astype(
-        "int64"
-    )
+    day: npt.NDArray[np.int64] = time.to_numpy("datetime64[D]").astype("int64")
+    if not len(day):
+        return day
+    since = day - day.min()
+    number = np.cumsum(np.bincount(since) > 0) - 1  # a day without a row takes none
+    codes: npt.NDArray[np.int64] = number[since]
     return codes
 
 

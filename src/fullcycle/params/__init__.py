@@ -30,6 +30,7 @@ from fullcycle.params.sections import (
     Baseline,
     Candidate,
     Count,
+    Name,
     Positive,
     Section,
     Seed,
@@ -82,7 +83,7 @@ class Ingest(Section):
     """What is fetched."""
 
     until: Day
-    sources: Annotated[dict[str, Source], Field(min_length=1)]
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]
 
 
 class Validate(Section):
@@ -170,7 +171,7 @@ class Params(Section):
     scale: Scale
     split: Split
     quality: Quality
-    train: Annotated[dict[str, Candidate], Field(min_length=1)]
+    train: Annotated[dict[Name, Candidate], Field(min_length=1)]
     sweep: Sweep
     select: Select
     honesty: Honesty
@@ -306,10 +307,9 @@ def _validated(adapter: TypeAdapter[Any], content: Any, path: Path, prefix: str)
 
 
 def _line(problem: Any, prefix: str) -> str:
-    place = [prefix] * bool(prefix) + [str(part) for part in problem["loc"] if part != "[key]"]
+    path = [*(prefix.split(".") if prefix else ()), *(str(p) for p in problem["loc"] if p != "[key]")]
     # Within a candidate pydantic adds its kind to the path, where the file has no such key.
-    path = ".".join(place).split(".")
-    if path[0] == "train" and len(path) > 2:
+    if path[:1] == ["train"] and len(path) > 2:
         del path[2]
     key = ".".join(path) or "the whole file"
     rule = problem["msg"].removeprefix("Value error, ")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from fullcycle.params.sections import Count, Positive, Section
+from fullcycle.params.sections import Count, Name, Positive, Section
 
 
 class Criterion(Section):
@@ -34,4 +34,4 @@ class Gate(Section):
 
     enforce: bool
     milliseconds: Positive
-    criteria: Annotated[dict[str, Criterion], Field(min_length=1)]
+    criteria: Annotated[dict[Name, Criterion], Field(min_length=1)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Task = Literal["binary", "multiclass", "regression", "clustering"]
 SUPERVISED = ("binary", "multiclass", "regression")
@@ -15,6 +16,18 @@ Open = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _plain(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
+        raise ValueError(
+            "a name is made of letters (a to z, A to Z), digits, _ and -, and does not begin with -"
+        )
+    return name
+
+
+# What the user names becomes part of a stage's name, of a path and of a dotted key.
+Name = Annotated[str, AfterValidator(_plain)]
 
 
 class Section(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from fullcycle.params.metrics import Metric
-from fullcycle.params.sections import Positive, Section, Seed
+from fullcycle.params.sections import Name, Positive, Section, Seed
 from fullcycle.params.times import Duration
 
 # Patterns of feature columns; without them every feature is hit.
@@ -91,8 +91,8 @@ class Stress(Section):
     metrics: Annotated[list[Metric], Field(min_length=1)]
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     seed: Seed
-    sources: dict[str, Annotated[list[str], Field(min_length=1)]]
-    damages: Annotated[dict[str, Damage], Field(min_length=1)]
+    sources: dict[Name, Annotated[list[str], Field(min_length=1)]]
+    damages: Annotated[dict[Name, Damage], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _known_sources(self) -> Stress:

@@ -14,7 +14,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import skops.io
 
 from fullcycle.errors import Refusal
 from fullcycle.files import read_json, sha256
@@ -45,6 +44,8 @@ TRUSTED = (
 
 def save(pipeline: Pipeline, folder: Path) -> None:
     """Write the pipeline, and its booster as text where it has one."""
+    import skops.io  # noqa: PLC0415  1 s that a stage does not pay if it opens no model
+
     folder.joinpath(PIPELINE).write_bytes(canonical(skops.io.dumps(pipeline)))
     booster = getattr(pipeline[-1], "booster_", None)
     if booster is not None:
@@ -61,6 +62,8 @@ def load(folder: Path, sha256_of_pipeline: str | None = None) -> Pipeline:
     Raises:
         Refusal: the file is missing, was changed after training, or names a type outside `TRUSTED`.
     """
+    import skops.io  # noqa: PLC0415
+
     try:
         content = folder.joinpath(PIPELINE).read_bytes()
     except OSError as error:
