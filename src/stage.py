@@ -24,24 +24,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PINS = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # Waiting threads soon sleep: spinning ones made LightGBM 5 times slower on a busy machine (docs/log.md).
-    "GOMP_SPINCOUNT": "20000",
-}
+PINS = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # Measured (docs/log.md): these make the bytes equal between processors with and without AVX-512.
 X86_PINS = {
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
 }
+# Set by `fullcycle verify --vary processor` alone: kernels that the caller names stay.
+OTHER_PROCESSOR = "FULLCYCLE_OTHER_PROCESSOR"
 
 
 def pin_environment() -> None:
-    """Fix threads and processor kernels before numpy is imported; values already set win."""
-    pins = PINS | (X86_PINS if platform.machine() == "x86_64" else {})
-    for name, value in pins.items():
-        os.environ.setdefault(name, value)
+    """Fix threads and processor kernels before numpy is imported, whatever the caller's shell has set."""
+    os.environ.update(PINS)
+    if platform.machine() == "x86_64" and OTHER_PROCESSOR not in os.environ:  # fullcycle: allow environment
+        os.environ.update(X86_PINS)
+    # Waiting threads soon sleep: spinning ones made LightGBM 5 times slower on a busy machine (docs/log.md).
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # changes no byte
 
 
 def end_with_parent() -> None:

@@ -136,6 +136,16 @@ BAD = [
 ]
 
 
+def test_clusterings_in_different_spaces_are_refused(changed):
+    """A silhouette is measured where a candidate's preprocessing puts the rows: two spaces, two scales."""
+    kmeans = {"kind": "kmeans", "clusters": 2, "seed": 1}
+    other = {"kind": "mixture", "clusters": 2, "seed": 1, "prepare": {"numbers": {"scale": "none"}}}
+    path = changed("train", {"baseline": {"kind": "baseline"}, "near": kmeans, "far": other})
+    text = path.read_text(encoding="utf-8").replace("task: binary", "task: clustering")
+    path.write_text(text, encoding="utf-8")
+    assert "train.near, train.far: prepare differs" in _refusal(path)
+
+
 NAMED = ["ingest.sources", "train", "stress.sources", "stress.damages", "gate.criteria"]
 
 

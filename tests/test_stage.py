@@ -86,9 +86,20 @@ def test_numpy_and_openblas_use_the_kernels_that_every_server_has(probe):
     assert set(world["env"]["NPY_DISABLE_CPU_FEATURES"].split()) <= set(world["lower"])
 
 
-def test_a_value_that_the_caller_set_wins(probe):
-    """A pin is a default: who sets the variable decides."""
-    assert seen(probe, OPENBLAS_NUM_THREADS="2")["env"]["OPENBLAS_NUM_THREADS"] == "2"
+def test_a_shell_cannot_change_what_decides_over_bytes(probe):
+    """Threads and kernels of linear algebra are the stage's own; how long a thread spins is the caller's."""
+    env = seen(probe, OPENBLAS_NUM_THREADS="2", OPENBLAS_CORETYPE="Nehalem", GOMP_SPINCOUNT="7")["env"]
+    assert env["OPENBLAS_NUM_THREADS"] == "1"
+    assert os.uname().machine != "x86_64" or env["OPENBLAS_CORETYPE"] == "Haswell"
+    assert env["GOMP_SPINCOUNT"] == "7"
+
+
+def test_verify_alone_puts_another_processor_in_place_of_the_pins(probe):
+    """It says so in a variable of its own; the threads stay one."""
+    other = {"FULLCYCLE_OTHER_PROCESSOR": "1", "OPENBLAS_CORETYPE": "Nehalem", "OPENBLAS_NUM_THREADS": "2"}
+    env = seen(probe, **other)["env"]
+    assert env["OPENBLAS_CORETYPE"] == "Nehalem"
+    assert env["OPENBLAS_NUM_THREADS"] == "1"
 
 
 def test_a_stage_imports_the_checkout_in_which_it_stands(probe):

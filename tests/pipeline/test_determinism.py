@@ -16,6 +16,9 @@ OTHER_WORLD = {
     # Python would read C as UTF-8; here it must not, so that no file is read in the locale's encoding.
     "PYTHONCOERCECLOCALE": "0",
     "PYTHONUTF8": "0",
+    # What a colleague's shell may have set for other work: stages put their own pins in its place.
+    "OPENBLAS_NUM_THREADS": "2",
+    "OPENBLAS_CORETYPE": "Nehalem",
 }
 
 

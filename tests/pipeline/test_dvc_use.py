@@ -43,6 +43,14 @@ def test_every_stage_says_what_it_does():
         assert stage.get("do", stage)["desc"].endswith("."), name
 
 
+def test_the_wiring_knows_no_file_of_this_problem_but_its_schema_and_its_folder():
+    """Another problem brings `schema.py` and `features.py`, and whatever these import from beside them."""
+    content = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    deps = {dep for stage in content["stages"].values() for dep in stage.get("do", stage)["deps"]}
+    own = {dep for dep in deps if "problem.module" in dep or dep.startswith("src/flights")}
+    assert own == {"src/${problem.module}", "src/${problem.module}/schema.py"}
+
+
 def test_every_stage_conserves_its_rows():
     """In metrics/quality.json the rows that came in are the rows that went out, from stage to stage."""
     rows = json.loads((ROOT / "metrics/quality.json").read_text(encoding="utf-8"))["rows"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from sklearn import metrics as oracle
 
 from fullcycle.errors import Refusal
+from fullcycle.evaluation import honesty
 from fullcycle.evaluation.gate import judge
 from fullcycle.files import PREDICTIONS, read_json, read_table, sha256
 from fullcycle.params.gate import Criterion
@@ -99,6 +103,24 @@ def test_the_stages_before_and_beside_training_know_the_task(finished, task):
         assert leaks["count"] == len(leaks["features"])
     else:
         assert leaks == {"skipped": f"the area under the ROC curve needs two classes; problem.task is {task}"}
+
+
+@pytest.mark.parametrize("task", METRICS)
+def test_a_split_that_is_not_by_time_is_not_told_as_one(finished, task, tmp_path):
+    """Honesty then has no later rows to compare with: it gives the one score its name, and says so."""
+    finished(task)
+    parameters = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    parameters["split"]["method"] = "random"
+    for folder in ("candidates", "split"):
+        tmp_path.joinpath(folder).symlink_to(Path(folder).resolve())
+    tmp_path.joinpath("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
+    with contextlib.chdir(tmp_path):
+        honesty.main(
+            candidates=Path("candidates"), split=Path("split"), metrics=Path("s.json"), plot=Path("s.png")
+        )
+    told = json.loads(tmp_path.joinpath("s.json").read_text(encoding="utf-8"))["honesty"]
+    assert set(told[task_of(task).primary]) == {"random_split"}
+    assert "not split by time" in told["why"]
 
 
 def test_a_criterion_on_what_was_skipped_is_refused(finished):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from fullcycle.files import sha256, write_json
 from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.candidates import CANDIDATES
+from fullcycle.training.context import Context
 
 SECTION = {"kind": "lightgbm", "rounds": 40, "learning_rate": 0.1, "num_leaves": 7, "min_leaf_rows": 10,
            "row_share": 0.8, "feature_share": 0.8, "l2": 1.0, "min_category_rows": 5, "seed": 1}  # fmt: skip
@@ -111,3 +113,19 @@ def test_a_champion_that_cannot_be_continued_is_refused(champion):
         _fit(section, features.rename(columns={"noise": "fourth"}), label)
     with pytest.raises(Refusal, match="answers the classes 0, 1; the training rows have the classes 0, 1, 2"):
         _fit(section, features, label + (features["first"] > 1))
+
+
+@pytest.mark.parametrize("until", [None, "2013-06-30T12:00:01+00:00"])
+def test_a_champion_that_may_have_seen_the_judging_rows_is_refused(champion, until):
+    """Refitted on validation rows, say, or trained under a later split: its scores would be flattered."""
+    _, section = champion()
+    manifest = Path(section["init_from_champion"]["folder"], store.MANIFEST)
+    about = json.loads(manifest.read_text(encoding="utf-8"))
+    features, label = _rows(100, 1, 0.7)
+    known = pd.Series(pd.date_range(end="2013-06-30T12:00", periods=100, freq="h", tz="UTC"))
+    settings = params.candidate(section)
+    write_json(about | ({"known_until": until} if until else {}), manifest)
+    with pytest.raises(Refusal, match="may have seen the rows on which it would be judged"):
+        CANDIDATES["lightgbm"].fit(settings, features, label, Context("binary", known, known))
+    write_json(about | {"known_until": known.max().isoformat()}, manifest)
+    CANDIDATES["lightgbm"].fit(settings, features, label, Context("binary", known, known))

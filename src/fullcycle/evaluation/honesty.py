@@ -32,6 +32,10 @@ WHY = (
     " it has partly seen. In use it will only ever be asked about days that have not come yet, which is what"
     " the split by time measures."
 )
+NOT_BY_TIME = (
+    "The rows are not split by time (split.method), so this score is itself a promise about days that the"
+    " model has partly seen; how it does on later days is not known."
+)
 
 
 def score(rows: pd.DataFrame, answers: Any, question: Question, settings: Any) -> dict[str, float]:
@@ -66,6 +70,11 @@ def main(*, candidates: Path, split: Path, metrics: Path, plot: Path) -> None:
 
     columns = store.columns(candidates / name)
     honest = task.answer(store.load(candidates / name), parts["test"][columns])
+    if (method := params.read("split.method")) != "time":
+        scores = {f"{method}_split": score(parts["test"], honest, question, settings)}
+        about = {"candidate": name, task.primary: scores, "why": NOT_BY_TIME}
+        tell(about, task.primary, split, metrics, plot)
+        return
     train, test = redrawn(parts, question.roles["id"], settings.seed)
     model, _ = fitted(chosen, train, question, columns)
     promised = task.answer(model, test[columns])
@@ -76,7 +85,11 @@ def main(*, candidates: Path, split: Path, metrics: Path, plot: Path) -> None:
         "random_split": score(test, promised, question, settings),
         "random_split_same_period": score(test[same_period], promised[same_period], question, settings),
     }
-    about = {"candidate": name, task.primary: scores, "why": WHY}
+    tell({"candidate": name, task.primary: scores, "why": WHY}, task.primary, split, metrics, plot)
+
+
+def tell(about: dict[str, Any], metric: str, split: Path, metrics: Path, plot: Path) -> None:
+    """Write the scores beside the summary of the split, and draw them."""
     write_json(read_json(split / "summary.json") | {"honesty": about}, metrics)
     with replacing(plot) as path:
-        draw_honesty(scores, task.primary, path)
+        draw_honesty(about[metric], metric, path)

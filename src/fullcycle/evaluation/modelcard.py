@@ -204,8 +204,8 @@ def limits(files: Files, settings: Files) -> list[Block]:
         words = "rows have no label and are in no part: nothing is known of the answers to such rows."
         items.append(f"{number(unlabelled)} {words}")
     honesty = next((v for v in split.get("honesty", {}).values() if isinstance(v, dict)), {})
-    if honesty:
-        promised, real = (honesty.get(name, {}).get("value") for name in ("random_split", "time_split"))
+    if {"random_split", "time_split"} <= set(honesty):
+        promised, real = (honesty[name]["value"] for name in ("random_split", "time_split"))
         items.append(
             f"A random split would have promised {number(promised)}, not {number(real)}: never to be quoted."
         )

@@ -118,11 +118,14 @@ def draw_honesty(scores: dict[str, dict[str, float]], metric: str, path: Path) -
     """The score by time beside what random splits promise, with intervals."""
     ranks = metric == "roc_auc"  # half is chance, 1 is the best there is
     words = "ROC AUC" if ranks else metric.replace("_", " ")
-    figure, axes = new_figure("The same model, scored under three splits", "", words, width=6.0)
+    figure, axes = new_figure("The same model, scored under each split", "", words, width=6.0)
     middle = np.array([score["value"] for score in scores.values()])
     spread = np.abs(np.array([[score["low"], score["high"]] for score in scores.values()]).T - middle)
-    names = ["by time\n(later rows)", "at random", "at random,\nsame period"]
-    axes.bar(names, middle, yerr=spread, capsize=4, color=[INK, RED, RED], width=0.6)
+    titles = {"time_split": "by time\n(later rows)", "random_split": "at random",
+              "random_split_same_period": "at random,\nsame period"}  # fmt: skip
+    names = [titles.get(name, name.replace("_", "\n")) for name in scores]
+    colours = [INK if name == "time_split" else RED for name in scores]
+    axes.bar(names, middle, yerr=spread, capsize=4, color=colours, width=0.6)
     for place, value in enumerate(middle):
         height = 0.51 if ranks else value / 50
         axes.text(place, height, f"{value:.3f}", ha="center", color="white", weight="bold")

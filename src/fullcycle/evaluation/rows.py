@@ -44,10 +44,11 @@ class Rows:
         return block, resampled(int(block.max()) + 1, self.settings.resamples, self.settings.seed)
 
     def report(self, p: Any, decision: Any, chosen: npt.NDArray[np.bool_] | None = None) -> dict[str, Any]:
-        """Rows, what their labels are like, and every metric with its interval."""
-        own = self.y if chosen is None else self.y[chosen]
+        """Rows and days, what their labels are like, and every metric with its interval."""
+        chosen = np.ones(len(self.y), bool) if chosen is None else chosen
+        own, block = self.y[chosen], days(self.time[chosen])
         found = estimates(self.resamples(p, decision, chosen), self.settings.confidence)
-        return {"rows": len(own)} | self.task.describe(own) | flat(found)
+        return {"rows": len(own), "days": int(block.max()) + 1} | self.task.describe(own) | flat(found)
 
     def groups(self, names: pd.Series[Any], p: Any, decision: Any, least: int) -> dict[str, Any]:
         """A report for each value of `names` that has at least `least` rows."""

@@ -168,6 +168,9 @@ def run(settings: Sweep, books: Books, search: Search, pool: Pool, screen: Any) 
                 outs = {path: asdict(out) for path, out in result.outs.items()}
                 value = result.metrics.get(settings.metric)
                 record = asdict(result) | {"outs": outs, "value": value}
+                if result.state == "complete" and value is None:
+                    error = f"{settings.metric} has no value on the validation rows"
+                    record |= {"state": "failed", "error": error}
             books.end(task.number, task.values, at=spent(), **record)
             screen.ended(task.number)
         screen.beat(spent(), len(pool.running))

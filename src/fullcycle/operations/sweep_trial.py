@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fullcycle.operations.experiments import Stored, kept_in_git, store
 from fullcycle.operations.sweep_search import hopeless
 from fullcycle.training.hooks import Hooks, Kept
@@ -15,7 +17,6 @@ from fullcycle.training.train import Inputs, produce
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     import numpy.typing as npt
 
 CHECKS = 10  # looks at a trial's metric while it trains
@@ -84,7 +85,7 @@ class Watch:
         asked = self.inputs.asked.iloc[::EVERY]
         if self._rows is None:
             prepare = self.memory.fitted
-            self._rows = prepare.transform(asked[self.inputs.features.columns]).to_numpy("float64")
+            self._rows = np.asarray(prepare.transform(asked[self.inputs.features.columns]), "float64")
         more = model.predict(
             self._rows, start_iteration=self._done, num_iteration=now - self._done, raw_score=True
         )

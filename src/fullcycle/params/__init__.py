@@ -30,6 +30,8 @@ from fullcycle.params.sections import (
     Baseline,
     Candidate,
     Count,
+    KMeans,
+    Mixture,
     Name,
     Positive,
     Section,
@@ -207,6 +209,12 @@ class Params(Section):
         """Candidates and metrics that have no meaning for the task, each with the reason."""
         for name, each in self.train.items():
             yield from misfits(name, each, task)
+        spaces = {n: each.prepare for n, each in self.train.items() if isinstance(each, KMeans | Mixture)}
+        if task == "clustering" and len(set(map(repr, spaces.values()))) > 1:
+            yield (
+                f"train.{', train.'.join(spaces)}: prepare differs, so silhouettes would be taken in spaces"
+                " that cannot be compared; give all of them the same"
+            )
         reported = [("stress.metrics", metric) for metric in self.stress.metrics]
         for key, metric in [("select.metric", self.select.metric), *reported]:
             if metric not in METRICS[task]:

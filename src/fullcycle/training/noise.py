@@ -51,10 +51,10 @@ def main(*, champion: Path, split: Path, out: Path, seeds: str) -> None:
     task, bins = task_of(question.task), params.read("evaluate.bins")
     first = getattr(settings, "seed", 0) + 1
     varied = [with_seed(settings, seed) for seed in range(first, first + int(seeds))]
-    parts = {part: read_table(split / f"{part}.parquet") for part in ("train", "validation", "test")}
-    rows, measured = parts["train"], ["validation", "test"]
+    parts = {part: read_table(split / f"{part}.parquet") for part in ("train", "validation", "test", "live")}
+    rows, measured = parts["train"], ["validation", "test", "live"]
     if "refit" in about["rows"]:  # it has seen the validation rows
-        rows, measured = pd.concat([rows, parts["validation"]], ignore_index=True), ["test"]
+        rows, measured = pd.concat([rows, parts["validation"]], ignore_index=True), ["test", "live"]
     found: dict[str, list[dict[str, float]]] = {part: [] for part in measured}
     for each in varied:
         pipeline, _ = fitted(each, rows, question, columns)

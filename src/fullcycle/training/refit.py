@@ -31,7 +31,9 @@ def refit(selected: Path, train: Path, validation: Path, folder: Path) -> None:
     name = read_json(selected / store.MANIFEST)["candidate"]
     counts = {"refit": len(rows)}
     inputs = checksums(train, validation)
-    write(pipeline, manifest(name, question, settings, inputs, counts, rows[columns]), folder)
+    known_until = rows[question.roles["known_at"]].max()
+    about = manifest(name, question, settings, inputs, counts, rows[columns], known_until)
+    write(pipeline, about, folder)
 
 
 def settled(model: Path) -> Any:

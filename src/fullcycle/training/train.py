@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
-LATER = ("early_stopping", "calibration", "screening")  # options that choose on the latest rows
+LATER = ("early_stopping", "calibration", "screening", "init_from_champion")  # options that ask for times
 
 
 def parted(rows: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, pd.Series[Any]]:
@@ -116,6 +116,7 @@ def manifest(
     inputs: dict[str, str],
     rows: dict[str, int],
     features: pd.DataFrame,
+    known_until: pd.Timestamp,
 ) -> dict[str, Any]:
     """What a model's folder says of where it came from; the files are added when they are written."""
     return {
@@ -127,6 +128,7 @@ def manifest(
         "inputs": inputs,
         "features": [[name, str(kind)] for name, kind in features.dtypes.items()],  # in their order
         "rows": rows,
+        "known_until": known_until.isoformat(),  # the last label that it learnt from became known then
         # Python's own version is left out: it changes no byte of a model (docs/log.md).
         "versions": {name: version(name) for name in LIBRARIES},
     }
@@ -184,7 +186,9 @@ def produce(
         write_table(answers, folder / PREDICTIONS)
         if screened:
             write_json(screened, folder / SCREENED)
-        write(pipeline, manifest(candidate, question, settings, inputs.checksums, counts, features), folder)
+        known_until = rows[question.roles["known_at"]].max()
+        about = manifest(candidate, question, settings, inputs.checksums, counts, features, known_until)
+        write(pipeline, about, folder)
     write_json(measured, metrics)
     as_written: dict[str, float] = read_json(metrics)
     return as_written

@@ -9,6 +9,7 @@ import shutil
 import signal
 
 import pytest
+import yaml
 
 
 def rows(small):
@@ -175,8 +176,18 @@ def test_a_budget_of_zero_is_refused_on_the_command_line(small, option):
 
 
 @pytest.mark.slow
-def test_pruned_trials_are_experiments_to_be_trained(small):
-    """TPE ends hopeless trials early; they stand in `dvc exp show` with their values and no metrics."""
+@pytest.mark.parametrize("prepare", [None, {}], ids=["its own preprocessing", "prepared"])
+def test_pruned_trials_are_experiments_to_be_trained(small, prepare):
+    """TPE ends hopeless trials early; they stand in `dvc exp show` with their values and no metrics.
+
+    A trial is looked at while it trains, whatever its preprocessing hands on: a frame or an array.
+    """
+    if prepare is not None:
+        document = yaml.safe_load(small.file("params.yaml").read_text())
+        document["train"]["lightgbm"]["prepare"] = prepare
+        small.file("params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        small.dvc("repro", "-q")
+        small.git("commit", "-qam", "Prepared")
     small.configure(
         method="tpe",
         metric="log_loss",

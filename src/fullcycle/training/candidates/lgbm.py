@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
 
 from fullcycle.errors import Refusal
+from fullcycle.files import read_json
 from fullcycle.training import preprocess, store
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fullcycle.training.context import Context
 
 
@@ -80,8 +80,8 @@ def continued(settings: Any, features: pd.DataFrame, label: pd.Series[Any], cont
     """The champion's trees and `rounds` more, learnt on these rows as its own first step sees them.
 
     Raises:
-        Refusal: the champion is another file than the parameters say, no LightGBM model, or has other
-            features or classes.
+        Refusal: the champion is another file than the parameters say, no LightGBM model, has other features
+            or classes, or learnt from what became known after these rows.
     """
     from lightgbm import Booster  # noqa: PLC0415
 
@@ -95,6 +95,7 @@ def continued(settings: Any, features: pd.DataFrame, label: pd.Series[Any], cont
             f"{origin.folder} has other features than the training rows:"
             f" {', '.join(sorted(other)) or 'the same ones in another order'}"
         )
+    _blind_to_the_future(origin.folder, context)
     known = [str(each) for each in getattr(champion[-1], "classes_", ())]
     asked = [] if context.task == "regression" else [str(each) for each in sorted(label.unique())]
     if known != asked:
@@ -105,3 +106,22 @@ def continued(settings: Any, features: pd.DataFrame, label: pd.Series[Any], cont
     # All trees, the champion's first, without the handle on the champion that they were learnt with.
     estimate._Booster = Booster(model_str=estimate.booster_.model_to_string())  # noqa: SLF001
     return Pipeline([*champion.steps[:-1], ("estimate", estimate)])
+
+
+def _blind_to_the_future(folder: str, context: Context) -> None:
+    """Refuse a champion that may have learnt from rows on which its continuation will be judged.
+
+    The split purges training rows by what the next part's first decision could know, so whatever became
+    known no later than their labels is safe.
+
+    Raises:
+        Refusal: it learnt from labels that became known later, or does not say until when.
+    """
+    if context.known_at is None:
+        return
+    until, latest = read_json(Path(folder) / store.MANIFEST).get("known_until"), context.known_at.max()
+    if until is None or pd.Timestamp(until) > latest:
+        raise Refusal(
+            f"{folder} learnt from labels known until {until or '(it does not say)'}, these rows' until"
+            f" {latest.isoformat()}: it may have seen the rows on which it would be judged"
+        )
