@@ -13,6 +13,7 @@ help: ## this list
 .venv/core: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(f"Python {sys.version.split()[0]} is too old: 3.11 or newer; try make PYTHON=python3.11 setup" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+	@python -c 'import ctypes.util, sys; sys.exit("error: libgomp.so.1 is missing, LightGBM needs it; try apt-get install libgomp1" if sys.platform == "linux" and not ctypes.util.find_library("gomp") else 0)'
 	python -m pip install -q --require-hashes -r requirements.txt
 	python -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@
@@ -57,9 +58,10 @@ lock: ## compile the locked requirements from pyproject.toml
 	.venv/lock/bin/$(UV_LOCK) -o requirements.txt
 	.venv/lock/bin/$(UV_LOCK) --group dev --extra scale -c requirements.txt -o requirements/dev.txt
 
-bench: .venv/dev ## what a run and the features cost, beside a trivial pipeline and other libraries
+bench: .venv/dev ## what a run, the features and a sweep cost, beside a trivial pipeline and other libraries (30 min)
 	python bench/pipeline.py
 	python bench/features.py
+	python bench/sweep.py
 
 # Credentials never stand in .dvc/config: dvc takes them from the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE ...)
 # or from .dvc/config.local (dvc remote modify --local store access_key_id ...), which Git does not see.

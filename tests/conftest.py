@@ -15,6 +15,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test is about time: a busy machine fails none.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # As in src/stage.py, before OpenMP is loaded: spinning threads are slow where tests share cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")

@@ -81,6 +81,18 @@ def test_a_large_change_of_one_column_is_found_in_that_column_alone(change):
     assert drift.drifted(found, 4, 0.01) == [column]
 
 
+def test_infinities_are_gaps():
+    """Two of them and more hide no change of the other values, and many are a change themselves."""
+    few = np.where(np.arange(2000) % 700 == 0, np.inf, 0.0)
+    reference = drift.Reference(_table(2000, 0, number=lambda x: x + few)[["number"]])
+    moved = _table(2000, 1, number=lambda x: x + 1 - few)[["number"]]
+    assert drift.drifted(reference.differences(moved), 1, 0.01) == ["number"]
+    many = _table(2000, 1, number=lambda x: x.mask(np.arange(len(x)) % 4 == 0, -np.inf))[["number"]]
+    assert drift.drifted(reference.differences(many), 1, 0.01) == ["number"]
+    same = _table(2000, 1, number=lambda x: x + few)[["number"]]
+    assert drift.drifted(reference.differences(same), 1, 0.01) == []
+
+
 def test_without_change_nothing_has_drifted():
     """At most one alarm in 100 pairs of samples, from 200 rows to 4,000."""
     alarms = 0

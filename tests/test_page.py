@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -126,6 +127,16 @@ def test_mentions_and_links_stand_in_code():
     )
     assert text.splitlines()[0] == "`@somebody https://evil.example`"
     assert text.splitlines()[2] == "<code>&#96;&#64;somebody&#96; www&#46;x.y</code>"
+
+
+@pytest.mark.parametrize("wrap", [Paragraph, lambda text: Fold(text, []), lambda text: Table([text], [])])
+def test_other_words_are_no_mentions_and_links_either(wrap):
+    """A break of no width stands inside of names, references and addresses; HTML needs none."""
+    words = "@one a@b.c #1 o/r#23 GH-4 http://x.y HTTPS://x.y www.x.y WWW.x.y, # head"
+    text = markdown([wrap(words)])
+    assert re.search(r"(?i)@\w|#\d|GH-\d|://|www\.", text) is None
+    assert words in text.replace("\u200b", "")
+    assert "\u200b" not in web_page([wrap(words)], "x")
 
 
 def test_characters_that_turn_the_reading_order_are_shown():

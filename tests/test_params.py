@@ -129,6 +129,8 @@ BAD = [
     ("problem.horizon", 7200, "7200", "90min, 2h or 28d"),
     ("problem.horizon", "-2h", "'-2h'", "90min, 2h or 28d"),
     ("problem.horizon", "99999999999999d", "'99999999999999d'", "shorter than"),
+    ("problem.horizon", "36500d", "'36500d'", "shorter than 36,500 days"),
+    ("problem.horizon", "876000h", "'876000h'", "shorter than 36,500 days"),
     ("ingest.until", date(2014, 1, 2), "datetime.date(2014, 1, 2)", "a day is quoted text"),
     ("ingest.until", "2014-02-30", "'2014-02-30'", "day"),
     ("split.starts.test", "2013/09/01", "'2013/09/01'", "a day is quoted text"),
@@ -316,6 +318,7 @@ DURATIONS = [
     ("2h", timedelta(hours=2)),
     ("28d", timedelta(days=28)),
     ("28 d", timedelta(days=28)),
+    ("36499d", timedelta(days=36_499)),
 ]
 
 

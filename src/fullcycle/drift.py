@@ -105,10 +105,10 @@ def drifted(differences: dict[str, Difference], columns: int, alpha: float) -> l
 
 
 def _prepared(column: pd.Series[Any]) -> Any:
-    """Sorted numbers and the number of gaps; or counts of categories, gaps among them."""
+    """Sorted finite numbers and the number of other rows (gaps); or counts of categories, gaps among them."""
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         values = column.to_numpy("float64", na_value=np.nan)
-        kept = np.sort(values[~np.isnan(values)])
+        kept = np.sort(values[np.isfinite(values)])
         return kept, len(values) - len(kept)
     return column.value_counts(dropna=False)
 

@@ -1,8 +1,9 @@
 """A page as a list of blocks, written as Markdown and as HTML: the same words in both.
 
 Text that comes from a repository (names of branches, values of parameters, files) may try to be markup.
-Everything is escaped in both forms. `Quoted` text is shown as code: there a host's own rules (a mention
-that notifies people, a reference to an issue) find nothing either.
+Everything is escaped in both forms. A host has rules of its own (a mention that notifies people, a reference
+to an issue, a link of an address): they find nothing in `Quoted` text, which is shown as code, and nothing in
+any other, which has `BREAK` inside of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+BREAK = "\u200b"  # a space of no width
 SHOWN = 300  # characters of a quoted text; longer ones are cut
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; color: #222 }
@@ -181,6 +183,8 @@ def _plain(text: str) -> str:
     """Our own words: what would be markup is escaped, the rest stays readable in the source."""
     escaped = html.escape(visible(text), quote=False)
     escaped = re.sub(r"([\\`*\[\]|~])", r"\\\1", escaped)
+    # Before the point of www: behind it the break would be taken for a part of the host's name.
+    escaped = re.sub(r"(?i)@|#(?=\d)|GH(?=-\d)|:(?=//)|www(?=\.)", rf"\g<0>{BREAK}", escaped)
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)
 
 

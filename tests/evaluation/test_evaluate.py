@@ -91,6 +91,15 @@ def test_a_slices_metrics_are_those_of_its_rows(rows):
         assert report[name]["low"] < report[name]["value"] < report[name]["high"], name
 
 
+def test_a_report_counts_the_days_of_its_rows(rows):
+    """UTC days, those of a slice apart: an interval of few days says little."""
+    p = _predict(rows.rows)
+    day = rows.time.dt.strftime("%Y-%m-%d")
+    assert rows.report(p, DECISION_)["days"] == day.nunique()
+    chosen = (day.isin(day.unique()[[3, 7]])).to_numpy()
+    assert rows.report(p, DECISION_, chosen)["days"] == 2
+
+
 def test_the_confusion_matrix_counts_every_row_once():
     """A probability at the threshold is a warning."""
     y, p = np.array([1.0, 1, 0, 0, 1]), np.array([0.5, 0.4, 0.5, 0.1, 0.9])

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
@@ -41,6 +44,28 @@ def test_a_tree_of_one_leaf_costs_nothing(tmp_path):
     assert facts.operations(tmp_path / "m") == 0
 
 
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_calibration_hides_no_operations(tmp_path, method):
+    """Around a booster it adds the few numbers of its map."""
+    plain = LGBMClassifier(n_estimators=200, num_leaves=9, verbose=-1)
+    fitted = _saved(plain, tmp_path / "plain")[-1]
+    _saved(CalibratedClassifierCV(FrozenEstimator(fitted), method=method, cv=3), tmp_path / "calibrated")
+    assert not (tmp_path / "calibrated" / store.BOOSTER).exists()
+    counts = [facts.operations(tmp_path / name) for name in ("plain", "calibrated")]
+    assert counts[0] < counts[1] < 1.03 * counts[0]
+
+
+def test_every_booster_of_an_ensemble_is_counted(tmp_path):
+    """Two different ones cost what both cost."""
+    sizes = {"a": 30, "b": 50}
+    single = {n: LGBMClassifier(n_estimators=size, num_leaves=9, verbose=-1) for n, size in sizes.items()}
+    for name, estimator in single.items():
+        _saved(estimator, tmp_path / name)
+    _saved(VotingClassifier(list(single.items())), tmp_path / "both")
+    alone = sum(facts.operations(tmp_path / name) for name in single)
+    assert alone <= facts.operations(tmp_path / "both") < alone + 50
+
+
 def test_other_models_cost_as_many_operations_as_they_hold_numbers(tmp_path):
     """At least their coefficients."""
     _saved(LogisticRegression(), tmp_path / "m")
@@ -61,6 +86,15 @@ def test_a_changed_missing_or_unnamed_pipeline_is_counted(tmp_path, spoil):
     else:
         write_json({"files": {}}, folder / store.MANIFEST)
     assert facts.model(folder)["changed_files"] == 1
+
+
+def test_the_operations_of_a_changed_model_are_not_read(tmp_path):
+    """Its files may be no longer what they were."""
+    folder = tmp_path / "m"
+    _saved(LogisticRegression(), folder)
+    assert "operations" in facts.model(folder)
+    folder.joinpath(store.PIPELINE).write_bytes(b"no zip")
+    assert set(facts.model(folder)) == {"changed_files", "bytes"}
 
 
 def test_bytes_are_those_of_all_files(tmp_path):

@@ -11,6 +11,7 @@ from fullcycle.errors import Refusal
 from fullcycle.evaluation.gate import ALWAYS, expanded, explained, found, judge, verdict, worst
 from fullcycle.files import sha256
 from fullcycle.params.gate import Criterion
+from fullcycle.training import store
 
 VERDICTS = [
     # low, high of the interval; min, max; verdict
@@ -50,9 +51,9 @@ FILES = {
 
 def test_a_number_without_interval_is_its_own():
     """And each end of an interval can be asked for by its path."""
-    assert found(FILES, "test.roc_auc") == {"value": 0.72, "low": 0.7, "high": 0.74}
-    assert found(FILES, "test.roc_auc.low") == {"value": 0.7, "low": 0.7, "high": 0.7}
-    assert found(FILES, "test.rows") == {"value": 100.0, "low": 100.0, "high": 100.0}
+    assert found(FILES, ("test", "roc_auc")) == {"value": 0.72, "low": 0.7, "high": 0.74}
+    assert found(FILES, ("test", "roc_auc", "low")) == {"value": 0.7, "low": 0.7, "high": 0.7}
+    assert found(FILES, ("test", "rows")) == {"value": 100.0, "low": 100.0, "high": 100.0}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_a_number_without_interval_is_its_own():
 def test_a_number_that_is_not_there_is_refused(path, rule):
     """With what there is at that point of the path; words and switches are no numbers."""
     with pytest.raises(Refusal) as refused:
-        found(FILES, path)
+        found(FILES, tuple(path.split(".")))
     assert rule in str(refused.value)
 
 
@@ -123,7 +124,7 @@ EVERY = "details.test.slices.*.*.roc_auc"
 
 def test_a_star_stands_for_each_that_there_is():
     """With the rows beside the number; a slice without that metric is none."""
-    paths = dict(expanded(SLICES, EVERY))
+    paths = {".".join(path): rows for path, rows in expanded(SLICES, EVERY)}
     prefix = "details.test.slices"
     assert paths == {
         f"{prefix}.carrier.AA.roc_auc": 900,
@@ -151,6 +152,22 @@ def test_of_several_numbers_the_worst_counts_and_is_named(least, bound, expected
     assert (judged["verdict"], line["at"].split(".")[-2]) == (expected, at)
     assert line["judged"] + line["too_few_rows"] == 4
     assert line["too_few_rows"] == sum(rows < least for rows in (900, 800, 20, 950))
+
+
+@pytest.mark.parametrize("name", ["St. Louis", "1.5", "."])
+def test_a_slices_name_may_hold_a_point(name):
+    """It is judged and named like any other."""
+    files = {"details": {"test": {"slices": {"city": {name: {"rows": 900, "roc_auc": 0.6}}}}}}
+    line = judge({"slices": Criterion(metric=EVERY, min=0.7, why="nobody is left behind")}, files)
+    assert line["verdict"] == "reject"
+    assert line["criteria"]["slices"]["at"] == f"details.test.slices.city.{name}.roc_auc"
+
+
+def test_a_metric_may_hold_a_hyphen():
+    """As the name of a damage may."""
+    criterion = Criterion(metric="robustness.damages.no-wind.drop.cost", max=0.1, why="it must stand")
+    files = {"robustness": {"damages": {"no-wind": {"drop": {"cost": 0.05}}}}}
+    assert judge({"bears": criterion}, files)["verdict"] == "accept"
 
 
 def test_a_star_that_stands_for_nothing_is_refused():
@@ -245,6 +262,16 @@ def test_the_report_names_what_it_judged_file_by_file(again):
         f"metrics/{name}.json": sha256(Path(f"metrics/{name}.json").read_bytes())
         for name in ("details", "quality", "robustness", "test")
     }
+
+
+def test_a_changed_model_is_rejected_without_being_read(again):
+    """What would have to be read or asked stands aside with the reason."""
+    Path("models/champion", store.PIPELINE).write_bytes(b"no zip")
+    Path("models/champion", store.BOOSTER).unlink()
+    again.write_params()
+    report = again.gate()
+    assert report["criteria"]["is_whole"]["verdict"] == report["verdict"] == "reject"
+    assert report["not_judged"]["is_quick"]["reason"] == "a model that was changed is not asked"
 
 
 def test_what_is_always_asked_cannot_be_redefined(again):

@@ -12,6 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from fullcycle.errors import Refusal
 from fullcycle.evaluation.stress import Answers, chance_of, drawn, main, unnoticed
 from fullcycle.files import DECISION, read_json, sha256, write_json, write_table
 from fullcycle.tasks import task_of
@@ -162,6 +163,14 @@ def test_the_stage_repeats_byte_for_byte_and_damages_do_not_touch_each_other(run
     assert [path.read_bytes() for path in (Path("robustness.json"), Path("r.png"))] == contents
     more = run(damages={"first": {"kind": "missing", "share": 0.5}} | STRESS["damages"])
     assert {name: more["damages"][name] for name in STRESS["damages"]} == first["damages"]
+
+
+def test_a_damage_that_cannot_be_done_stops_the_stage_before_any_work(run, monkeypatch):
+    """Whatever its place in the list."""
+    wrong = {"kind": "stale", "source": "radio", "by": "3h", "keys": ["origim"]}
+    monkeypatch.delattr("fullcycle.evaluation.stress.drawn")
+    with pytest.raises(Refusal, match=r"stress.damages.last.keys: 'origim'"):
+        run(damages=STRESS["damages"] | {"last": wrong})
 
 
 def test_rows_to_damage_and_rows_to_compare_with_are_others():

@@ -2,9 +2,12 @@
 
 import importlib
 
+import dask
+import distributed  # noqa: F401  its defaults must stand before one is changed
 import pandas as pd
 import pytest
 
+from fullcycle.errors import Refusal
 from fullcycle.features.distributed import compute_distributed
 from fullcycle.features.rolling import Events, rolling
 
@@ -52,8 +55,18 @@ def test_empty_partitions_are_no_trouble(tmp_path):
 
 def test_a_table_without_partitions_is_refused(tmp_path):
     """No file is a mistake in a path, not an empty table."""
-    with pytest.raises(ValueError, match="table 'trips' has no partitions"):
+    with pytest.raises(Refusal, match="table 'trips' has no partitions"):
         earned(tmp_path, [written(tmp_path, "r1", [5])], [])
+
+
+@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "tcp://127.0.0.1:x", "tls://127.0.0.1:1"])
+def test_an_address_without_a_scheduler_is_refused(tmp_path, scheduler):
+    """An address that does not answer, or cannot, is named with its key and value."""
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "100ms"}),
+        pytest.raises(Refusal, match=f"scale.scheduler = '{scheduler}': no Dask scheduler can be reached"),
+    ):
+        compute_distributed([], {}, [SUM], "0min", tmp_path, scheduler=scheduler)
 
 
 def test_without_dask_the_error_says_what_to_install(tmp_path, monkeypatch):

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from fullcycle.errors import Refusal
-from fullcycle.features.featurize import checked, main
+from fullcycle.features.featurize import checked, main, on_dask
+from fullcycle.features.offline import compute
+from fullcycle.features.rolling import Events, rolling
 from fullcycle.files import read_table, write_table
 
 ROLES = {"id": "trip", "time": "at", "label": "late", "known_at": "known"}
@@ -43,6 +45,18 @@ def _with(column: str, value: object):
 
 BROKEN = [
     (lambda rows: rows.drop(columns="known"), "problem.known_at = 'known': featurize made no such column"),
+    (
+        lambda rows: rows.assign(at=rows["at"].dt.tz_localize(None)),
+        "problem.time = 'at': the column is datetime64[us], and its times must be in UTC; use pd.to_datetime",
+    ),
+    (
+        lambda rows: rows.assign(at=rows["at"].dt.tz_convert("America/New_York")),
+        "problem.time = 'at': the column is datetime64[us, America/New_York], and",
+    ),
+    (
+        lambda rows: rows.assign(known=0),
+        "problem.known_at = 'known': the column is int64, and its times must",
+    ),
     (lambda rows: rows.iloc[1:], "featurize made 4 rows of 5; a join lost or multiplied some"),
     (lambda rows: pd.concat([rows, rows]), "featurize made 10 rows of 5"),
     (_with("trip", "c"), "the id 'c' stands on more than one row"),
@@ -62,26 +76,108 @@ def test_rows_that_break_a_promise_are_refused(rows, break_, rule):
     assert rule in str(refused.value)
 
 
-def test_the_stage_hands_the_clean_tables_and_the_horizon_to_the_problem(rows, tmp_path, monkeypatch):
-    """By the module's name alone: the cycle knows no flight (law 7)."""
+def test_a_slice_that_is_no_column_is_refused(rows):
+    """A misspelt slice would be missed only by who reads the report."""
+    assert len(checked(rows, ROLES, 5, slices=["x"])) == 5
+    with pytest.raises(Refusal) as refused:
+        checked(rows, ROLES, 5, slices=["x", "carier"])
+    assert str(refused.value) == (
+        "problem.slices: 'carier' is no column that featurize made; there are trip, at, late, known, x"
+    )
+
+
+BUILD = (
+    "def build(tables, horizon, execute):\n"
+    "    return tables['trips'].assign(asked=lambda trips: trips['at'] - horizon)\n"
+)
+
+
+@pytest.fixture
+def run(rows, tmp_path, monkeypatch):
+    """Run the stage on a problem whose features module has the given text."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     Path("boats").mkdir()
     Path("boats/__init__.py").touch()
-    Path("boats/features.py").write_text(
-        "def build(tables, horizon, execute):\n"
-        "    return tables['trips'].assign(asked=lambda trips: trips['at'] - horizon)\n"
-    )
     write_table(rows, Path("clean/trips.parquet"))
-    problem = ROLES | {"task": "binary", "module": "boats", "table": "trips", "horizon": "90min"}
-    Path("params.yaml").write_text(
-        yaml.safe_dump({"problem": problem, "scale": {"scheduler": None}}), encoding="utf-8"
-    )
-    try:
-        main(clean=Path("clean"), out=Path("features.parquet"))
-    finally:
-        for name in ("boats", "boats.features"):
-            sys.modules.pop(name, None)
+
+    def featurized(text: str | None, scheduler: str | None = None, slices: tuple[str, ...] = ()) -> None:
+        if text is not None:
+            Path("boats/features.py").write_text(text, encoding="utf-8")
+        problem = ROLES | {"task": "binary", "module": "boats", "table": "trips", "horizon": "90min"}
+        parameters = {"problem": problem | {"slices": list(slices)}, "scale": {"scheduler": scheduler}}
+        Path("params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
+        try:
+            main(clean=Path("clean"), out=Path("features.parquet"))
+        finally:
+            for name in ("boats", "boats.features"):
+                sys.modules.pop(name, None)
+
+    return featurized
+
+
+def test_the_stage_hands_the_clean_tables_and_the_horizon_to_the_problem(run):
+    """By the module's name alone: the cycle knows no flight (law 7)."""
+    run(BUILD)
     found = read_table(Path("features.parquet"))
     assert found["trip"].tolist() == ["a", "d", "c", "e", "b"]
     assert ((found["at"] - found["asked"]) == pd.Timedelta("90min")).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (None, "problem.module = 'boats': there is no src/boats/features.py"),
+        ("def built(): ...\n", "src/boats/features.py defines no build(tables, horizon, execute)"),
+        ("from fullcycle.features.rolling import duration\nduration('90')\n", "'90' is no duration: write"),
+    ],
+    ids=["no module", "no build", "bad definition"],
+)
+def test_a_problem_that_cannot_build_is_refused(run, text, rule):
+    """A features module that is missing, has no `build` or has a bad definition ends in words."""
+    with pytest.raises(Refusal) as refused:
+        run(text)
+    assert rule in str(refused.value)
+
+
+def test_the_stage_refuses_a_slice_that_is_no_column(run):
+    """It reads problem.slices, so that the mistake ends the run before anything is trained."""
+    with pytest.raises(Refusal, match=r"problem\.slices: 'carier' is no column that featurize made"):
+        run(BUILD, slices=("carier",))
+
+
+@pytest.mark.parametrize("name", ["dask", "distributed"])
+def test_a_scheduler_without_dask_is_refused(run, monkeypatch, name):
+    """Dask is an extra: the stage says what to install before it builds anything."""
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(Refusal) as refused:
+        run(BUILD, scheduler="local")
+    assert "scale.scheduler = 'local': Dask is not installed; `.venv/bin/pip install" in str(refused.value)
+
+
+def test_on_dask_the_rows_are_those_of_one_process():
+    """Whatever the rows' order and index, and over the ends of months."""
+    random = np.random.default_rng(0)
+    at = pd.Timestamp("2013-01-20", tz="UTC") + pd.to_timedelta(random.integers(0, 90 * 1440, 600), "min")
+    boats = pd.DataFrame(
+        {
+            "trip": np.arange(600),
+            "boat": random.choice(["A", "B", "C"], 600),
+            "at": at,
+            "docked": (at + pd.to_timedelta(random.integers(5, 300, 600), "min")).where(
+                random.random(600) > 0.1
+            ),
+            "delay": np.where(random.random(600) > 0.1, random.normal(0, 9, 600), np.nan),
+        },
+        index=random.permutation(600),
+    )
+    trips = Events("trips", id="trip", keys=["boat"], values={"delay": "docked"})
+    features = [
+        rolling("delay", "boat", "14d", "mean", "docked", table=trips),
+        rolling("delay", [], "3d", "quantile", "docked", table=trips, q=0.5),
+        rolling(None, "boat", "14d", "count", "docked", table=trips),
+    ]
+    asked = (boats, {"trips": boats}, features, pd.Timedelta("90min"))
+    found = on_dask(*asked, scheduler="synchronous", time="at")
+    pd.testing.assert_frame_equal(found, compute(*asked, time="at"))
+    assert found.notna().mean().min() > 0.9

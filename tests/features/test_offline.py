@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fullcycle.errors import Refusal
 from fullcycle.features.fixedpoint import Sums
 from fullcycle.features.offline import compute
 from fullcycle.features.rolling import Events, rolling, since
@@ -94,6 +95,14 @@ def test_a_bad_table_is_refused_with_the_rule(case):
     """The message names the table or column and what is wrong with it."""
     arguments, message = REFUSED[case]
     with pytest.raises(ValueError, match=message):
+        compute(*arguments)
+
+
+@pytest.mark.parametrize("case", [*list(REFUSED)[:4], "text value", "infinite", "no truth"])
+def test_a_bad_table_is_the_users_to_mend(case):
+    """What is wrong with a table ends a stage in words, without a traceback."""
+    arguments, message = REFUSED[case]
+    with pytest.raises(Refusal, match=message):
         compute(*arguments)
 
 

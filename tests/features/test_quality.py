@@ -133,6 +133,17 @@ def test_rows_that_featurize_multiplies_stop_the_run():
         _audit()
 
 
+@pytest.mark.usefixtures("house")
+def test_the_folder_of_a_source_that_is_gone_is_refused():
+    """What an earlier run ingested of a source that was since removed is named, with what to do."""
+    shutil.copytree("raw/trips", "raw/old")
+    with pytest.raises(Refusal) as refused:
+        _audit()
+    assert str(refused.value) == (
+        "raw/old belongs to no table of this run (clean has stations, trips): delete the folder"
+    )
+
+
 def test_one_line_of_the_ledger():
     """Rows in and out as they were counted, or a refusal that shows the sum."""
     assert balanced("x", 3, kept=2, gone=1) == {"in": 3, "kept": 2, "gone": 1}

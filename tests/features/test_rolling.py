@@ -2,6 +2,7 @@
 
 import pytest
 
+from fullcycle.errors import Refusal
 from fullcycle.features.rolling import DefinitionError, Events, duration, feature_set, latest, rolling, since
 
 TRIPS = Events(
@@ -64,6 +65,12 @@ def test_a_bad_definition_is_refused_with_the_rule(case):
     write, message = REFUSED[case]
     with pytest.raises(DefinitionError, match=message.replace(".", r"\.")):
         write()
+
+
+def test_a_bad_definition_is_the_users_to_mend():
+    """Launchers print it without a traceback, and callers that expect a ValueError go on catching it."""
+    assert issubclass(DefinitionError, Refusal)
+    assert issubclass(DefinitionError, ValueError)
 
 
 def test_names_say_what_is_computed():

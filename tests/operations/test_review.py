@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -108,7 +109,7 @@ def changed(cloned, tmp_path_factory):
     edit(path / "metrics/gate.json", refused)
     text = (path / "params.yaml").read_text(encoding="utf-8")
     statement = yaml.safe_load(text)["problem"]["statement"]
-    text = text.replace(statement, json.dumps(STATEMENT)).replace("num_leaves: 63", "num_leaves: 31")
+    text = text.replace(statement, json.dumps(STATEMENT)).replace("num_leaves: 31", "num_leaves: 15")
     (path / "params.yaml").write_text(text, encoding="utf-8")
     shutil.copyfile(path / "plots/split.png", path / "plots/test/roc.png")
     clone.git("commit", "-qam", "Worse")
@@ -169,7 +170,7 @@ def test_its_parameters_are_those_of_dvc_params_diff(changed, page):
     assert [row[:3] for row in rows] == [
         [key, written(change["old"]), written(change["new"])] for key, change in sorted(said.items())
     ]
-    assert ["train.lightgbm.num_leaves", "63", "31", "-32"] in rows
+    assert ["train.lightgbm.num_leaves", "31", "15", "-16"] in rows
     assert STATEMENT in [row[2] for row in rows]
 
 
@@ -265,6 +266,27 @@ def test_the_work_tree_counts_as_it_is(inside):
         file.write_text(was, encoding="utf-8")
     folds = [block for block in blocks if isinstance(block, Fold)]
     assert "All 1 numbers that changed in metrics/test.json" in [fold.summary for fold in folds]
+
+
+@pytest.mark.parametrize("word", [["accept"], 1, None, "accept @octocat", "none"])
+def test_a_verdict_is_one_of_the_gates_words(inside, word):
+    """Whatever else stands in the branch's file is unknown, in the sentence and in the table."""
+
+    def spoil(gate):
+        gate["verdict"] = gate["criteria"]["ranks_flights"]["verdict"] = word
+
+    file = inside.path / "metrics/gate.json"
+    was = file.read_text(encoding="utf-8")
+    try:
+        edit(file, spoil)
+        history = History(inside.path)
+        blocks, summary = review(history, history.at("main"), history.workspace())
+    finally:
+        file.write_text(was, encoding="utf-8")
+    assert summary.startswith("Gate: unknown (before: accept).")
+    text = markdown(blocks)
+    assert "## Gate: `unknown`" in text
+    assert re.search(r"\| `ranks_flights` .*\*\*unknown\*\*", text)
 
 
 def test_a_base_that_has_moved_on_is_said(inside):

@@ -262,22 +262,22 @@ def test_tolerable_bad_rows_are_in_quarantine_with_their_reason(ingested):
 
 MISTAKES = {
     "unknown key": (
-        "  rounds: 200",
-        "  rounds: 200\n    turns: 3",
+        "  rounds: 500",
+        "  rounds: 500\n    turns: 3",
         ["train.lightgbm", "turns", "unknown key", "3"],
     ),
     "wrong type": (
-        "rounds: 200",
+        "rounds: 500",
         "rounds: many",
         ["train.lightgbm", "rounds", "'many'", "integer"],
     ),
     "range": (
-        "learning_rate: 0.08",
+        "learning_rate: 0.06",
         "learning_rate: 5.0",
         ["learning_rate", "5.0", "less than or equal to 1"],
     ),
     "missing key": (
-        "    l2: 10.0\n",
+        "    l2: 50.0\n",
         "",
         ["train.lightgbm", "l2", "missing"],
     ),

@@ -72,8 +72,8 @@ def test_a_fresh_clone_compares_metrics_and_plots_without_a_pull(clone):
     diff = json.loads(clone.dvc("metrics", "diff", "--json"))
     assert diff["metrics/test.json"]["rows"]["diff"] == 1
     params = clone.path / "params.yaml"
-    params.write_text(params.read_text(encoding="utf-8").replace("num_leaves: 63", "num_leaves: 31"))
-    assert re.search(r"train\.lightgbm\.num_leaves +63 +31", clone.dvc("params", "diff"))
+    params.write_text(params.read_text(encoding="utf-8").replace("num_leaves: 31", "num_leaves: 15"))
+    assert re.search(r"train\.lightgbm\.num_leaves +31 +15", clone.dvc("params", "diff"))
     graph = clone.dvc("dag")
     for stage in ("check", "ingest@flights", "train@lightgbm", "gate"):
         assert stage in graph
@@ -119,7 +119,13 @@ def test_an_experiment_reruns_only_what_depends_on_its_parameter(workspace):
         "card",
     }
     assert experiments(workspace)["leafy"]["train"]["lightgbm"]["num_leaves"] == 127
-    assert re.search(r"train\.lightgbm\.num_leaves +63 +127", workspace.dvc("params", "diff"))
+    assert re.search(r"train\.lightgbm\.num_leaves +31 +127", workspace.dvc("params", "diff"))
+    assert re.search(
+        r"num_leaves +\| +31 +\| +127 +\|", workspace.dvc("params", "diff", "HEAD", "leafy", "--md")
+    )
+    assert "test.json" in workspace.dvc("metrics", "diff", "HEAD", "leafy", "--md")
+    assert "[leafy]" in workspace.dvc("exp", "list")
+    assert "leafy" in workspace.dvc("exp", "show", "--only-changed")
     metrics = json.loads(workspace.dvc("metrics", "diff", "--json"))
     assert metrics["metrics/test.json"]["roc_auc.value"]["diff"] != 0
     workspace.dvc("plots", "diff", "HEAD")
@@ -135,18 +141,18 @@ def test_an_experiment_reruns_only_what_depends_on_its_parameter(workspace):
 @pytest.mark.slow
 def test_a_queue_of_values_runs_and_the_better_one_is_applied(workspace):
     """A list of values queues one experiment each; all run, are shown, and one becomes the workspace."""
-    workspace.dvc("exp", "run", "--queue", "-S", "train.lightgbm.num_leaves=31,63", *SMALLER)
+    workspace.dvc("exp", "run", "--queue", "-S", "train.lightgbm.num_leaves=15,63", *SMALLER)
     assert workspace.dvc("queue", "status").count("Queued") == 2
     workspace.dvc("exp", "run", "--run-all", timeout=900)
     leaves = {
         name: params["train"]["lightgbm"]["num_leaves"] for name, params in experiments(workspace).items()
     }
-    assert sorted(leaves.values()) == [31, 63]
+    assert sorted(leaves.values()) == [15, 63]
     assert workspace.git("status", "--short") == ""
-    wanted = next(name for name, number in leaves.items() if number == 31)
+    wanted = next(name for name, number in leaves.items() if number == 15)
     workspace.dvc("exp", "apply", wanted)
     assert (
-        yaml.safe_load((workspace.path / "params.yaml").read_text())["train"]["lightgbm"]["num_leaves"] == 31
+        yaml.safe_load((workspace.path / "params.yaml").read_text())["train"]["lightgbm"]["num_leaves"] == 15
     )
     assert workspace.dvc("status") == "Data and pipelines are up to date.\n"
     assert "metrics/test.json" in workspace.dvc("metrics", "diff")

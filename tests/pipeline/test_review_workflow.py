@@ -71,10 +71,10 @@ def test_its_commands_review_a_branch_against_where_it_began(workflow, clone):
     clone.git("checkout", "-q", "-b", "change")
     params = clone.path / "params.yaml"
     text = params.read_text(encoding="utf-8")
-    params.write_text(text.replace("num_leaves: 63", "num_leaves: 31"), encoding="utf-8")
+    params.write_text(text.replace("num_leaves: 31", "num_leaves: 15"), encoding="utf-8")
     clone.git("commit", "-qam", "Fewer leaves")
     clone.git("checkout", "-q", "main")
-    params.write_text(text.replace("rounds: 200", "rounds: 100"), encoding="utf-8")
+    params.write_text(text.replace("rounds: 500", "rounds: 100"), encoding="utf-8")
     clone.git("commit", "-qam", "Meanwhile")
     base = clone.git("rev-parse", "main").strip()
     clone.git("checkout", "-q", "change")
@@ -86,7 +86,7 @@ def test_its_commands_review_a_branch_against_where_it_began(workflow, clone):
     )  # fmt: skip
     page = summary.read_text(encoding="utf-8")
     assert page == (clone.path / "review/review.md").read_text(encoding="utf-8")
-    assert "| `train.lightgbm.num_leaves` | `63` | `31` | -32 |" in page
+    assert "| `train.lightgbm.num_leaves` | `31` | `15` | -16 |" in page
     assert "rounds" not in page.partition("## Data")[0]
     assert (clone.path / "review/review.html").exists()
 

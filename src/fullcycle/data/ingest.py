@@ -7,6 +7,7 @@ has no place in a table, so it stops the run with file, line, column and value.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -27,14 +28,22 @@ if TYPE_CHECKING:
 
 WHOLE = "all"  # the partition of a table without a time
 UNDATED = "undated"  # the partition of rows whose time is missing: `validate` judges them
+EXACT = re.compile(r"str.*|int64|float64|datetime64\[\w+, UTC\]")  # pandera calls str "string[pyarrow]"
 
 
 def typed(strings: Strings, schema: pa.DataFrameSchema, origin: Fetched) -> pd.DataFrame:
     """Cast a table of strings to the contract's columns and types; other columns are left out.
 
     Raises:
-        Refusal: a column is missing, or a value is not of its column's type.
+        Refusal: the contract has a type that text cannot be cast to exactly, a column is missing, or a
+            value is not of its column's type.
     """
+    for column, kind in schema.columns.items():
+        if not EXACT.fullmatch(str(kind.dtype)):
+            raise Refusal(
+                f"{origin.name}, column {column!r}: its contract in schema.py has the dtype {kind.dtype};"
+                " take one of str, int64, float64 and datetime64[us, UTC] (or another unit)"
+            )
     missing = [column for column in schema.columns if column not in strings.column_names]
     if missing:
         raise Refusal(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from csv import reader
+from csv import Error as CSVError
+from csv import field_size_limit, reader
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from fullcycle.files import sha256
 
 MISSING = ["", "NA"]
 MAX_BYTES = 2**31  # a zip may unpack to no more than this
+field_size_limit(MAX_BYTES - 1)  # pyarrow has none, and csv's own is 131,072 characters
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ def fetch(url: str) -> Fetched:
     """The bytes behind ``package://<distribution>/<file>`` or ``file://<path>``.
 
     Raises:
-        Refusal: the package is not installed, or the file is not there or is empty.
+        Refusal: no package is named or it is not installed, or the file is not there or is empty.
     """
     scheme, _, rest = url.partition("://")
     version = None
     if scheme == "package":
         distribution, _, member = rest.partition("/")
+        if not distribution:
+            raise Refusal(f"{url} names no package: write package://<PyPI name>/<file in it>")
         try:
             found = metadata.distribution(distribution)
         except metadata.PackageNotFoundError as error:
@@ -65,10 +69,16 @@ def read_strings(fetched: Fetched) -> pa.Table:
     """A CSV, perhaps zipped, with every column as string.
 
     Raises:
-        Refusal: the zip is damaged or holds more than one file, or a line has too few or many fields.
+        Refusal: the zip is damaged or holds more than one file, the header is malformed or not in UTF-8,
+            or a line has too few or many fields.
     """
     name, content = fetched.name, _unzipped(fetched)
-    columns = next(reader(_text(content)), [])
+    try:
+        columns = next((record for record in reader(_text(content), strict=True) if record), [])
+    except CSVError as error:
+        raise Refusal(f"{name}, line 1: the header is malformed, is a quote left open? ({error})") from error
+    if garbled := [column for column in columns if "\ufffd" in column]:
+        raise Refusal(f"{name}, line 1: column {garbled[0]!r} is not in UTF-8; save the file as UTF-8")
     if len(set(columns)) != len(columns):
         twice = next(column for column in columns if columns.count(column) > 1)
         raise Refusal(f"{name}, line 1: column {twice!r} stands there twice")
@@ -92,15 +102,22 @@ def read_strings(fetched: Fetched) -> pa.Table:
 
 
 def line_of(fetched: Fetched, row: int) -> int:
-    """The line of the file on which a row begins: empty lines and line ends in quotes count as lines."""
+    """The line of the file on which a row begins: empty lines and line ends in quotes count as lines.
+
+    Raises:
+        Refusal: a field before it is too long.
+    """
     records = reader(_text(_unzipped(fetched)))
     before = records.line_num
-    for record in records:
-        if record:
-            if row < 0:  # the header is row -1
-                return before + 1
-            row -= 1
-        before = records.line_num
+    try:
+        for record in records:
+            if record:
+                if row < 0:  # the header is row -1
+                    return before + 1
+                row -= 1
+            before = records.line_num
+    except CSVError as error:
+        raise Refusal(f"{fetched.name}, line {before + 1} is no CSV: {error}") from error
     raise IndexError(row)
 
 

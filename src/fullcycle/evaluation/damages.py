@@ -33,6 +33,28 @@ def matching(patterns: list[str], columns: list[str], key: str) -> list[str]:
     return [column for column in columns if any(fnmatchcase(column, pattern) for pattern in patterns)]
 
 
+def hit(rows: pd.DataFrame, features: list[str], name: str, settings: Any, time: str) -> list[str]:
+    """The features that one damage of ``stress.damages`` hits.
+
+    Raises:
+        Refusal: it names what is no feature, a key that is no column, or another unit of what is no number.
+    """
+    damage, key = settings.damages[name], f"stress.damages.{name}"
+    patterns = settings.sources[damage.source] if hasattr(damage, "source") else ["*"]
+    columns = matching(getattr(damage, "columns", patterns), features, key)
+    there = [str(column) for column in rows if column != time]
+    for each in damage.keys if damage.kind == "stale" else ():
+        if each not in there:
+            raise Refusal(f"params.yaml: {key}.keys: {each!r} is no column; there are {', '.join(there)}")
+    for each in columns if damage.kind == "unit" else ():
+        if not is_number(rows[each]):
+            raise Refusal(
+                f"params.yaml: {key}.columns: {each!r} ({rows[each].dtype}) is no number, so it has no unit;"
+                f" there are {', '.join(_numbers(rows, features))}"
+            )
+    return columns
+
+
 def is_number(column: pd.Series[Any]) -> bool:
     """Whether the model takes the column for a number (a flag is a category)."""
     return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
@@ -104,12 +126,14 @@ def stale(
     """The values that stood in the last row of `history` at least `by` earlier: a feed that lags.
 
     Rows with equal `keys` (such as a station) alone can stand for each other; where there is no earlier
-    one the value is lost.
+    one the value is lost. The keys themselves stay.
     """
-    then = rows[[time, *settings.keys]].assign(**{time: rows[time] - settings.by})
-    past = history.sort_values(time, kind="stable")[[time, *settings.keys, *columns]]
+    keys = list(dict.fromkeys(settings.keys))
+    columns = [name for name in columns if name not in keys]
+    then = rows[[time, *keys]].assign(**{time: rows[time] - settings.by})
+    past = history.sort_values(time, kind="stable")[[time, *keys, *columns]]
     order = np.argsort(then[time].to_numpy(), kind="stable")
-    found = pd.merge_asof(then.iloc[order], past, on=time, by=settings.keys or None)
+    found = pd.merge_asof(then.iloc[order], past, on=time, by=keys or None)
     found = found.set_axis(order, axis="index").sort_index()
     return rows.assign(**{name: found[name].to_numpy() for name in columns})
 

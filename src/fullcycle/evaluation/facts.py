@@ -6,6 +6,7 @@ most. `fullcycle promote` measures the time, on the machine that promotes.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,13 @@ from fullcycle.files import read_json, read_table, sha256
 from fullcycle.training.store import BOOSTER, MANIFEST, PIPELINE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
     from pathlib import Path
 
 TRAINED_ON = ("train.parquet", "validation.parquet")  # all that a model may have seen
-NUMBER = 8  # bytes
+NUMBER, HEADER = 8, 128  # bytes of a number, and before the first one of an array's file
+TREES = json.dumps("tree\n")[:-1]  # so skops begins a LightGBM's text in its schema.json
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -30,29 +33,47 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def model(folder: Path) -> dict[str, int]:
-    """How many of a model's files are not as its manifest says; its bytes; its operations for a row."""
+    """How many of a model's files are not as its manifest says; its bytes; its operations for a row.
+
+    A changed model has no `operations`: its files are not read.
+    """
     named, there = read_json(folder / MANIFEST)["files"], hashes(folder)
-    return {
-        # The validation answers stay with the candidates; without the pipeline there is no model.
-        "changed_files": sum(there.get(name, digest) != digest for name, digest in named.items())
-        + (PIPELINE not in named or PIPELINE not in there),
-        "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
-        "operations": operations(folder),
-    }
+    # The validation answers stay with the candidates; without the pipeline there is no model.
+    changed = sum(there.get(name, digest) != digest for name, digest in named.items())
+    changed += PIPELINE not in named or PIPELINE not in there
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    found = {"changed_files": changed, "bytes": size}
+    return found if changed else found | {"operations": operations(folder)}
 
 
 def operations(folder: Path) -> int:
     """What one answer takes at most: comparisons down every tree, or each stored number used once.
 
-    Boosted trees are read from LightGBM's text. For any other estimator all numbers in its file are
-    counted: a linear model, a net and a table of neighbours use each once, a forest far fewer.
+    Boosted trees are read from LightGBM's text, which stands in the pipeline's file where another estimator
+    (calibration) holds the booster. Of any other estimator all numbers in its file are counted: a linear
+    model, a net and a table of neighbours use each once, a forest far fewer.
     """
     booster = folder / BOOSTER
     if booster.exists():
-        children = _children(booster.read_text(encoding="utf-8"))
-        return sum(_depth(left, right) for left, right in children)
+        return _down(booster.read_text(encoding="utf-8"))
     with zipfile.ZipFile(folder / PIPELINE) as archive:
-        return sum(part.file_size for part in archive.infolist() if part.filename != "schema.json") // NUMBER
+        texts = set(_texts(json.loads(archive.read("schema.json"))))
+        sizes = [part.file_size for part in archive.infolist() if part.filename != "schema.json"]
+    return sum(map(_down, texts)) + sum(max(size - HEADER, 0) for size in sizes) // NUMBER
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """The text of each booster in a skops schema."""
+    if isinstance(node, str) and node.startswith(TREES):
+        yield json.loads(node)
+    elif isinstance(node, dict | list):
+        for each in node.values() if isinstance(node, dict) else node:
+            yield from _texts(each)
+
+
+def _down(text: str) -> int:
+    """The comparisons down every tree of a booster."""
+    return sum(_depth(left, right) for left, right in _children(text))
 
 
 def _children(text: str) -> list[tuple[list[int], list[int]]]:

@@ -47,17 +47,18 @@ ALWAYS = {
 }
 
 
-def found(files: dict[str, Any], metric: str) -> dict[str, float]:
+def found(files: dict[str, Any], path: tuple[str, ...]) -> dict[str, float]:
     """A number and the ends of its interval (the number itself where it has none).
 
     Raises:
         Refusal: there is no such number; it says what there is at that point of the path.
     """
     place: Any = files
-    for index, part in enumerate(metric.split(".")):
+    metric = ".".join(path)
+    for index, part in enumerate(path):
         if not isinstance(place, dict) or part not in place:
             there = ", ".join(place) if isinstance(place, dict) else "a number"
-            before = ".".join(metric.split(".")[:index])
+            before = ".".join(path[:index])
             raise Refusal(f"gate.criteria: {metric} does not exist; {before or 'the root'} holds {there}")
         place = place[part]
     if isinstance(place, dict) and {"value", "low", "high"} <= set(place):
@@ -67,15 +68,15 @@ def found(files: dict[str, Any], metric: str) -> dict[str, float]:
     raise Refusal(f"gate.criteria: {metric} is no number")
 
 
-def expanded(files: dict[str, Any], metric: str) -> Iterator[tuple[str, int | None]]:
+def expanded(files: dict[str, Any], metric: str) -> Iterator[tuple[tuple[str, ...], int | None]]:
     """The paths that a metric with ``*`` stands for, each with the `rows` beside its number.
 
     A place that lacks the last part (a slice of one class has no ROC AUC) is no match.
     """
-    places: list[tuple[list[str], Any]] = [([], files)]
+    places: list[tuple[tuple[str, ...], Any]] = [((), files)]
     for part in metric.split("."):
         places = [
-            ([*path, name], place[name])
+            ((*path, name), place[name])
             for path, place in places
             if isinstance(place, dict)
             for name in (place if part == "*" else [part] * (part in place))
@@ -85,7 +86,7 @@ def expanded(files: dict[str, Any], metric: str) -> Iterator[tuple[str, int | No
         for part in path[:-1]:
             beside = beside[part]
         rows = beside.get("rows")
-        yield ".".join(path), rows if isinstance(rows, int) else None
+        yield path, rows if isinstance(rows, int) else None
 
 
 def verdict(number: dict[str, float], low: float | None, high: float | None, otherwise: str = REJECT) -> str:
@@ -112,12 +113,12 @@ def line(criterion: Criterion, files: dict[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {"metric": metric, "why": criterion.why}
     known |= {"min": criterion.min} if criterion.min is not None else {"max": criterion.max}
 
-    def judged(path: str) -> tuple[dict[str, float], str]:
+    def judged(path: tuple[str, ...]) -> tuple[dict[str, float], str]:
         number = found(files, path)
         return number, verdict(number, criterion.min, criterion.max, criterion.otherwise)
 
     if "*" not in metric:
-        number, decided = judged(metric)
+        number, decided = judged(tuple(metric.split(".")))
         return known | number | {"verdict": decided}
     paths = list(expanded(files, metric))
     large = [path for path, rows in paths if rows is None or rows >= criterion.least_rows]
@@ -127,7 +128,7 @@ def line(criterion: Criterion, files: dict[str, Any]) -> dict[str, Any]:
         )
     lines = {path: judged(path) for path in large}
 
-    def badness(path: str) -> tuple[int, float, str]:
+    def badness(path: tuple[str, ...]) -> tuple[int, float, tuple[str, ...]]:
         number, decided = lines[path]
         distance = number["value"] if criterion.min is not None else -number["value"]
         return [REJECT, UNDECIDED, ACCEPT].index(decided), distance, path
@@ -135,7 +136,7 @@ def line(criterion: Criterion, files: dict[str, Any]) -> dict[str, Any]:
     at = min(lines, key=badness)
     number, decided = lines[at]
     counts = {"judged": len(large), "too_few_rows": len(paths) - len(large)}
-    return known | number | counts | {"at": at, "verdict": decided}
+    return known | number | counts | {"at": ".".join(at), "verdict": decided}
 
 
 def judge(
@@ -227,7 +228,9 @@ def main(
     if not by_time:
         absent["training.rows_known_too_late"] = "the split does not follow time"
     if files["model"]["changed_files"]:
-        absent |= dict.fromkeys(("model.deviation", "previous"), "a model that was changed is not asked")
+        absent |= dict.fromkeys(
+            ("model.deviation", "model.operations", "previous"), "a model that was changed is not asked"
+        )
     else:
         files["model"]["deviation"], files["previous"], why = answered(
             champion, promoted, split, files["test"]

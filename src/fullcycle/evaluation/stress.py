@@ -15,7 +15,7 @@ import pandas as pd
 
 from fullcycle import params
 from fullcycle.drift import Reference, drifted
-from fullcycle.evaluation.damages import DAMAGES, matching, stale
+from fullcycle.evaluation.damages import DAMAGES, hit, stale
 from fullcycle.evaluation.plots import draw_robustness
 from fullcycle.evaluation.rows import Rows
 from fullcycle.files import DECISION, read_json, read_table, replacing, write_json
@@ -50,12 +50,10 @@ def chance_of(seed: int, name: str) -> np.random.Generator:
 
 
 def damaged(
-    rows: pd.DataFrame, features: list[str], name: str, settings: Any, history: pd.DataFrame, time: str
+    rows: pd.DataFrame, columns: list[str], name: str, settings: Any, history: pd.DataFrame, time: str
 ) -> pd.DataFrame:
-    """The rows after one damage of ``stress.damages``."""
+    """The rows after one damage of ``stress.damages`` to these columns."""
     damage = settings.damages[name]
-    patterns = settings.sources[damage.source] if hasattr(damage, "source") else ["*"]
-    columns = matching(getattr(damage, "columns", patterns), features, f"stress.damages.{name}")
     if damage.kind == "stale":
         return stale(rows, columns, damage, history, time)
     return DAMAGES[damage.kind](rows, columns, damage, chance_of(settings.seed, name))
@@ -141,6 +139,7 @@ def stressed(
     roles: dict[str, str],
 ) -> dict[str, Any]:
     """The whole report: undamaged, each damage, and the worst that nobody would notice."""
+    columns = {name: hit(test, features, name, settings, roles["time"]) for name in settings.damages}
     rows, others = drawn(test, settings.rows, settings.seed)
     model = Answers(task, predict, rows)
 
@@ -158,7 +157,7 @@ def stressed(
         "damages": {},
     }
     for name, damage in settings.damages.items():
-        hurt = damaged(rows, features, name, settings, test, roles["time"])
+        hurt = damaged(rows, columns[name], name, settings, test, roles["time"])
         said, silent = model.of(hurt)
         values = measured(hurt, said)
         same = len(hurt) == len(rows)

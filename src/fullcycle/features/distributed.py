@@ -27,9 +27,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from fullcycle.errors import Refusal
 from fullcycle.features.keys import NEVER, microseconds
 from fullcycle.features.offline import check_horizon, compute
-from fullcycle.features.rolling import Feature, feature_set, reads
+from fullcycle.features.rolling import DefinitionError, Feature, feature_set, reads
 
 IN_PROCESS = ("synchronous", "threads")
 
@@ -82,7 +83,8 @@ def compute_distributed(
 
     Raises:
         ModuleNotFoundError: Dask is not installed.
-        ValueError: A table has no partition, or as in `offline.compute`.
+        DefinitionError: A table has no partition, or as in `offline.compute`.
+        Refusal: The scheduler cannot be reached.
     """
     features = feature_set(features)
     check_horizon(horizon)
@@ -115,7 +117,14 @@ def _runner(scheduler: str | None, workers: int) -> Iterator[Any]:
         )
         return
     if scheduler is not None:
-        with distributed.Client(scheduler) as client:
+        try:
+            connected = distributed.Client(scheduler)
+        except (OSError, ValueError, TypeError) as error:  # no answer, no port, no certificate
+            raise Refusal(
+                f"scale.scheduler = {scheduler!r}: no Dask scheduler can be reached there ({error}); start"
+                " it, correct the address, or take local or null"
+            ) from error
+        with connected as client:
             yield lambda task, *arguments: client.gather(client.map(task, *arguments, pure=False))
         return
     with (
@@ -131,7 +140,7 @@ def _source(features: Sequence[Feature], paths: Sequence[str | Path], run: Any) 
     """Look through a table once: the span of every partition, and ids that occur more than once."""
     table = features[0].table
     if not paths:
-        raise ValueError(f"table {table.name!r} has no partitions: an empty table is one empty file")
+        raise DefinitionError(f"table {table.name!r} has no partitions: an empty table is one empty file")
     columns, lookback = reads(features)
     names = [str(path) for path in paths]
     scanned = run(partial(_scan, id_column=table.id, times=tuple(lookback)), names)

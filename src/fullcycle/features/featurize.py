@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -17,24 +18,29 @@ from fullcycle.features.offline import compute
 from fullcycle.files import read_table, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
+    from types import ModuleType
 
     from fullcycle.features.rolling import Feature
 
 ROLES = ("id", "time", "label", "known_at")
 
 
-def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int, task: str = "binary") -> pd.DataFrame:
+def checked(
+    rows: pd.DataFrame,
+    roles: dict[str, str],
+    expected: int,
+    task: str = "binary",
+    slices: Sequence[str] = (),
+) -> pd.DataFrame:
     """The rows in the order of time and id, if they keep what every problem promises.
 
     Raises:
-        Refusal: a role has no column or impossible values, rows were lost or multiplied, or an id is not
-            unique.
+        Refusal: a role has no column or impossible values, a slice has no column, rows were lost or
+            multiplied, or an id is not unique.
     """
-    for role, column in roles.items():
-        if column not in rows:
-            raise Refusal(f"problem.{role} = {column!r}: featurize made no such column")
+    _there(rows, roles, slices)
     if len(rows) != expected:
         raise Refusal(f"featurize made {len(rows)} rows of {expected}; a join lost or multiplied some")
     if rows[roles["id"]].duplicated().any():
@@ -58,6 +64,22 @@ def checked(rows: pd.DataFrame, roles: dict[str, str], expected: int, task: str 
                 f"featurize: {rule} on {int(broken.sum())} rows, first {dict(rows[broken].iloc[0])}"
             )
     return rows.sort_values([roles["time"], roles["id"]], ignore_index=True)
+
+
+def _there(rows: pd.DataFrame, roles: dict[str, str], slices: Sequence[str]) -> None:
+    """Refuse rows in which a role or a slice has no column, or times are not in UTC."""
+    for role, column in roles.items():
+        if column not in rows:
+            raise Refusal(f"problem.{role} = {column!r}: featurize made no such column")
+        kind = rows[column].dtype
+        if role in ("time", "known_at") and str(getattr(kind, "tz", None)) != "UTC":
+            raise Refusal(
+                f"problem.{role} = {column!r}: the column is {kind}, and its times must be in UTC;"
+                " use pd.to_datetime(..., utc=True)"
+            )
+    if missing := [name for name in slices if name not in rows]:
+        there = ", ".join(map(str, rows))
+        raise Refusal(f"problem.slices: {missing[0]!r} is no column that featurize made; there are {there}")
 
 
 def on_dask(
@@ -95,15 +117,33 @@ def _put(table: pd.DataFrame, path: Path) -> Path:
     return path
 
 
+def _problem(module: str) -> ModuleType:
+    """The problem's ``features``, which has ``build``."""
+    name = f"{module}.features"
+    try:
+        problem = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in {module, name}:
+            raise
+        raise Refusal(f"problem.module = {module!r}: there is no src/{module}/features.py") from error
+    if not hasattr(problem, "build"):
+        raise Refusal(f"src/{module}/features.py defines no build(tables, horizon, execute)")
+    return problem
+
+
 def main(*, clean: Path, out: Path) -> None:
     """Build the problem's rows from the clean tables as known one horizon before each row's time."""
-    module = params.read("problem.module")
-    problem = importlib.import_module(f"{module}.features")
+    problem = _problem(params.read("problem.module"))
     tables = {path.stem: read_table(path) for path in sorted(clean.glob("*.parquet"))}
     horizon = pd.Timedelta(params.read("problem.horizon"))
     roles = {role: params.read(f"problem.{role}") for role in ROLES}
-    scheduler = params.read("scale.scheduler")
+    slices, scheduler = params.read("problem.slices"), params.read("scale.scheduler")
+    if scheduler is not None and not all(map(importlib.util.find_spec, ("dask", "distributed"))):
+        raise Refusal(
+            f"scale.scheduler = {scheduler!r}: Dask is not installed;"
+            " `.venv/bin/pip install -r requirements/dev.txt`, or set it to null"
+        )
     execute = compute if scheduler is None else partial(on_dask, scheduler=scheduler)
     rows = problem.build(tables, horizon, execute)
     expected, task = len(tables[params.read("problem.table")]), params.read("problem.task")
-    write_table(checked(rows, roles, expected, task), out)
+    write_table(checked(rows, roles, expected, task, slices), out)

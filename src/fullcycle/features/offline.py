@@ -17,7 +17,7 @@ from fullcycle.features.fixedpoint import Array, Floats, Indices
 from fullcycle.features.history import History
 from fullcycle.features.keys import NEVER, Times, codes, microseconds, stable_order
 from fullcycle.features.measure import Grouped, Measure, Rows
-from fullcycle.features.rolling import Feature, duration, feature_set, reads
+from fullcycle.features.rolling import DefinitionError, Feature, duration, feature_set, reads
 from fullcycle.features.stretches import stretches
 
 _COMPARE = {
@@ -51,13 +51,14 @@ def compute(
         One column per feature, in order; the rows' index and order. Counts are int64, the rest float64.
 
     Raises:
-        ValueError: A table or column is missing, a time is null, a value is infinite or of the wrong type.
+        DefinitionError: A table or column is missing, a time is null, a value is infinite or no number.
+        ValueError: The horizon is negative, or a time or key is of the wrong type.
     """
     features = feature_set(features)
     check_columns(rows, tables, features, time)
     decision = microseconds(rows[time]) - check_horizon(horizon)
     if (microseconds(rows[time]) == NEVER).any():
-        raise ValueError(f"column {time!r} has null times: a row without a time has no past")
+        raise DefinitionError(f"column {time!r} has null times: a row without a time has no past")
     kinds = {f.name: np.int64 if f.stat == "count" else np.float64 for f in features}
     out: dict[str, Array] = {name: np.empty(len(rows), kind) for name, kind in kinds.items()}
     keys = rows[list(dict.fromkeys(row for f in features for row, _ in f.by))]
@@ -83,16 +84,16 @@ def check_columns(
     """Refuse tables that lack what the definitions read.
 
     Raises:
-        ValueError: A table or a column is missing.
+        DefinitionError: A table or a column is missing.
     """
     asked = {time} | {row for f in features for row, _ in f.by}
     if missing := sorted(asked - set(rows.columns)):
-        raise ValueError(f"the rows lack {missing}, which the features read")
+        raise DefinitionError(f"the rows lack {missing}, which the features read")
     for f in features:
         if f.table.name not in tables:
-            raise ValueError(f"feature {f.name!r} reads table {f.table.name!r}, which is not given")
+            raise DefinitionError(f"feature {f.name!r} reads table {f.table.name!r}, which is not given")
         if missing := sorted(set(reads([f])[0]) - set(tables[f.table.name].columns)):
-            raise ValueError(f"table {f.table.name!r} lacks {missing}, which feature {f.name!r} reads")
+            raise DefinitionError(f"table {f.table.name!r} lacks {missing}, which feature {f.name!r} reads")
 
 
 def _compute_stretch(
@@ -139,7 +140,7 @@ def _compute_group(
         measure = Measure(ours, grouped)
         for feature in same_value:
             if feature.stat == "share" and not np.isin(measure.values, (0.0, 1.0)).all():
-                raise ValueError(f"feature {feature.name!r}: the share of {value!r} needs true or false")
+                raise DefinitionError(f"feature {feature.name!r}: the share of {value!r} needs true or false")
             measure.evaluate(feature, out[feature.name])
 
 
@@ -147,10 +148,10 @@ def _values(past: History, column: str, condition: tuple[str, float] | None) -> 
     """A value column in order of time as float64, null as NaN, a condition as 0 and 1."""
     series = past.table[column]
     if not (pd.api.types.is_numeric_dtype(series.dtype) or series.isna().all()):
-        raise ValueError(f"value {column!r} is {series.dtype}: a value must be a number or a boolean")
+        raise DefinitionError(f"value {column!r} is {series.dtype}: a value must be a number or a boolean")
     values: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)[past.events]
     if np.isinf(values).any():
-        raise ValueError(f"value {column!r} is infinite in some events: no sum could hold it")
+        raise DefinitionError(f"value {column!r} is infinite in some events: no sum could hold it")
     if condition is not None:
         values = np.where(np.isnan(values), np.nan, _COMPARE[condition[0]](values, condition[1]))
     return values

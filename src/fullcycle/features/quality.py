@@ -39,11 +39,16 @@ def ledger(raw: Path, clean: Path, quarantine: Path, features: Path, split: Path
     """Rows in and out of every stage up to the split, counted in the files.
 
     Raises:
-        Refusal: some stage does not conserve rows.
+        Refusal: some stage does not conserve rows, or a folder of ``raw`` belongs to a source that is gone.
     """
     tables = sorted(path.parent.name for path in raw.glob("*/provenance.json"))
     lines: dict[str, Any] = {"ingest": {}, "validate": {}}
     for name in tables:
+        if not any((folder / f"{name}.parquet").exists() for folder in (clean, quarantine)):
+            has = ", ".join(sorted(path.stem for path in clean.glob("*.parquet")))
+            raise Refusal(
+                f"{raw / name} belongs to no table of this run (clean has {has}): delete the folder"
+            )
         read = read_json(raw / name / "provenance.json")["rows"]
         stored = count_rows(raw / name)
         lines["ingest"][name] = balanced(

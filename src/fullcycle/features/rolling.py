@@ -25,6 +25,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from fullcycle.errors import Refusal
+
 STATISTICS = ("mean", "sum", "count", "share", "min", "max", "last", "std", "quantile")
 _UNITS = {"s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 _CONDITION = re.compile(r"(\w+)\s*(>=|<=|==|!=|>|<)\s*(-?\d+(?:\.\d+)?)")
@@ -33,8 +35,8 @@ _WORDS = {">=": "ge", "<=": "le", "==": "eq", "!=": "ne", ">": "gt", "<": "lt"}
 By = str | Sequence[str] | Mapping[str, str]
 
 
-class DefinitionError(ValueError):
-    """A definition breaks a rule; the message states the value and the rule."""
+class DefinitionError(Refusal, ValueError):
+    """A definition, or a table that it reads, breaks a rule; the message states the value and the rule."""
 
 
 def duration(text: str | timedelta) -> int:

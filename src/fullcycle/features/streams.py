@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+import numpy as np
+
 from fullcycle.features.fixedpoint import SCALE, fixed, std_of
 from fullcycle.features.rolling import Feature
 
@@ -22,18 +24,30 @@ _PATIENCE = 100
 Number = int | float
 
 
-def microseconds(time: datetime | str | int | None) -> int | None:
-    """A time as microseconds since 1970 UTC; null (None, NaT) as None.
+def microseconds(time: Any) -> int | None:
+    """A time as microseconds since 1970 UTC; null (None, NaT, NaN) as None.
 
     Args:
-        time: A datetime (naive is UTC), an ISO 8601 text, or the microseconds themselves.
+        time: A datetime or numpy.datetime64 (naive is UTC), an ISO 8601 text, or the microseconds themselves.
+
+    Raises:
+        ValueError: It is of another type, or the text is no time.
     """
     if isinstance(time, str):
         time = datetime.fromisoformat(time)
     if isinstance(time, datetime) and time == time:  # noqa: PLR0124 (NaT is unlike itself)
         gap = time - (_EPOCH_NAIVE if time.tzinfo is None else _EPOCH)
         return (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
-    return time if isinstance(time, int) else None
+    if type(time) is int:
+        return time
+    if is_null(time):
+        return None
+    if isinstance(time, np.datetime64):
+        return int(time.astype("datetime64[us]").astype(int))
+    raise ValueError(
+        f"{time!r} is of type {type(time).__name__}: a time is a datetime, an ISO 8601 text or whole"
+        " microseconds (int)"
+    )
 
 
 class Key:

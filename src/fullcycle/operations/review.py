@@ -38,6 +38,7 @@ from fullcycle.page import (
 MARK = "<!-- fullcycle review -->"  # by it the workflow finds its comment again
 COMMENT = 65_000  # characters; GitHub takes 65,536
 PLOTS, PNG = "plots", b"\x89PNG\r\n"
+VERDICTS = ("accept", "reject", "undecided")
 QUALITY = "metrics/quality.json"
 CARDS = {"Model card": "models/card.md", "Data card": "data/card.md"}
 
@@ -93,7 +94,7 @@ def review(
     quality = review_results.changed(metrics).get(QUALITY, {})
     gates = [state.json("metrics/gate.json") or {} for state in (before, after)]
     summary = (
-        f"Gate: {gates[1].get('verdict', 'none')} (before: {gates[0].get('verdict', 'none')})."
+        f"Gate: {_verdict(gates[1])} (before: {_verdict(gates[0])})."
         f" {sum(map(len, changed.values()))} parameters changed."
         f" Metrics: {counts[BETTER]} better, {counts[WORSE]} worse, {counts[NOISE]} within noise."
     )
@@ -137,6 +138,13 @@ def _named(state: Snapshot) -> Words:
     return Quoted(short) if named_by_hash else (Quoted(state.label), " (", Quoted(short), ")")
 
 
+def _verdict(said: dict[str, Any], otherwise: str = "none") -> str:
+    """One of the gate's words, `unknown` for any other, `otherwise` where there is none."""
+    if "verdict" not in said:
+        return otherwise
+    return said["verdict"] if said["verdict"] in VERDICTS else "unknown"
+
+
 def _gate(before: dict[str, Any], after: dict[str, Any]) -> list[Block]:
     old, new = (each.get("criteria", {}) for each in (before, after))
     rows: list[list[Words]] = []
@@ -144,11 +152,10 @@ def _gate(before: dict[str, Any], after: dict[str, Any]) -> list[Block]:
         line = new[name]
         bound = next((f"{end} {line[end]:g}" for end in ("min", "max") if end in line), "")
         value = review_results.interval(line) if is_interval(line) else "-"
-        verdict = line.get("verdict", "-")
-        was = old.get(name, {}).get("verdict", "-")
+        verdict, was = _verdict(line, "-"), _verdict(old.get(name, {}), "-")
         now = Quoted(verdict) if verdict == "accept" else Strong(verdict)
         rows.append([Quoted(name), value, bound, now, Quoted(was), Quoted(line.get("why", ""))])
-    blocks: list[Block] = [Heading(2, ("Gate: ", Quoted(after.get("verdict", "none"))))]
+    blocks: list[Block] = [Heading(2, ("Gate: ", Quoted(_verdict(after))))]
     gone = [Quoted(name) for name in sorted(set(old) - set(new))]
     if gone:
         blocks.append(Paragraph((Strong("Criteria that were taken away: "), listed(gone), ".")))

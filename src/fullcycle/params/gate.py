@@ -14,7 +14,7 @@ class Criterion(Section):
 
     metric: Annotated[
         str,
-        Field(pattern=r"^(test|details|quality|robustness|model|training|previous)(\.([A-Za-z0-9_]+|\*))+$"),
+        Field(pattern=r"^(test|details|quality|robustness|model|training|previous)(\.([A-Za-z0-9_-]+|\*))+$"),
     ]
     min: float | None = None
     max: float | None = None

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 DURATION = re.compile(r"(\d+)\s*(min|h|d)")
+LONGEST = 36_500  # days; pandas counts nanoseconds, which end at 106,751 days
 
 
 def _duration(value: object) -> timedelta:
@@ -17,11 +18,10 @@ def _duration(value: object) -> timedelta:
     found = DURATION.fullmatch(value) if isinstance(value, str) else None
     if not found:
         raise ValueError("a duration is a whole number and its unit: 90min, 2h or 28d")
-    unit = {"min": "minutes", "h": "hours", "d": "days"}[found[2]]
-    try:
-        return timedelta(**{unit: int(found[1])})
-    except OverflowError as error:
-        raise ValueError("a duration is shorter than a million years") from error
+    minutes = int(found[1]) * {"min": 1, "h": 60, "d": 1440}[found[2]]
+    if minutes >= LONGEST * 1440:
+        raise ValueError(f"a duration is shorter than {LONGEST:,} days")
+    return timedelta(minutes=minutes)
 
 
 def _day(value: object) -> date:
