@@ -21,7 +21,7 @@ stage.pin_environment()
 
 import pandas as pd  # noqa: E402  after the pins
 
-from flights.features import GROUPS, build  # noqa: E402
+from flights.features import DERIVED, GROUPS, build  # noqa: E402
 from fullcycle import params  # noqa: E402
 from fullcycle.data.split import assign  # noqa: E402
 from fullcycle.evaluation.honesty import score  # noqa: E402
@@ -67,6 +67,8 @@ def main() -> None:
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     )
     names = {group: {feature.name for feature in features} for group, features in GROUPS.items()}
+    for group in names.values():  # what is derived goes with what it is derived from
+        group |= {derived for derived, reads in DERIVED.items() if group & set(reads)}
     everything = set().union(*names.values())
     started = time.monotonic()
     parts = parts_at(horizons[0], question.roles)

@@ -35,6 +35,7 @@ HORIZON = "2h"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "ARROW_NUM_THREADS")
 # What each competitor can say directly: means and counts of a window by key.
 COMPARED = tuple(f for f in FEATURES if f.stat in ("mean", "share", "count") and f.table == FLIGHTS and f.by)
+TEXTS = ["origin", "dest", "region", "carrier", "tailnum"]
 LATE = 15  # of the printed figures: more than this is shown without decimals
 MICRO = 1e-3
 
@@ -48,8 +49,7 @@ def tables(times: int) -> dict[str, pd.DataFrame]:
     events = histories(raw, pd.Timedelta(HORIZON))
     columns = ["time", *FLIGHTS.keys, *FLIGHTS.known_from, *FLIGHTS.times]
     flights = events["flights"][list(dict.fromkeys(columns))].copy()
-    texts = ["origin", "dest", "carrier", "tailnum"]
-    flights = flights.astype(dict.fromkeys(texts, "category") | {"flight": "int16"})
+    flights = flights.astype(dict.fromkeys(TEXTS, "category") | {"flight": "int16"})
     weather = events["weather"][["origin", "time_hour", *WEATHER.known_from]]
     flights = flights.sort_values("time", kind="stable", ignore_index=True)
     naive = [_naive(table) for table in (flights, weather)]
@@ -89,10 +89,9 @@ def online(n: int) -> dict[str, float]:
     from fullcycle.features.online import Online  # noqa: PLC0415 (as above)
 
     data, service = tables(n), Online(FEATURES, HORIZON)
-    texts = dict.fromkeys(("origin", "dest", "carrier", "tailnum"), "str")
-    flights = data["flights"].iloc[:90_000].astype(texts)
+    flights = data["flights"].iloc[:90_000].astype(dict.fromkeys(TEXTS, "str"))
     arriving = dict.fromkeys(("arr_delay", "late", "made_up", "arrived"))
-    departing = dict.fromkeys(("dep_delay", "distance", "cancelled", "departed", "settled"))
+    departing = dict.fromkeys(("dep_delay", "block_minutes", "cancelled", "departed", "settled"))
     calls = []
     for record in flights.to_dict("records"):
         calls.append((record["slot"], 1, record | arriving | departing))
@@ -241,9 +240,7 @@ def duckdb(n: int) -> dict[str, float]:
     import duckdb as ddb  # noqa: PLC0415 (another environment)
 
     frame = tables(n)["flights"]
-    frame[["origin", "dest", "carrier", "tailnum"]] = frame[["origin", "dest", "carrier", "tailnum"]].astype(
-        str
-    )
+    frame[TEXTS] = frame[TEXTS].astype(str)
     frame.loc[frame["tailnum"] == "nan", "tailnum"] = None
     connection = ddb.connect(config={"threads": 1})
     connection.execute("create table flights as select * from frame")

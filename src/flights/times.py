@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from flights.places import OTHER_PLACES
+
 DAY = pd.Timedelta("1D")
 HOME_ZONE = "America/New_York"
-# Destinations that airports.csv lacks: Puerto Rico and the Virgin Islands.
-OTHER_ZONES = dict.fromkeys(["SJU", "BQN", "PSE", "STT"], "America/Puerto_Rico")
+OTHER_ZONES = dict.fromkeys(OTHER_PLACES, "America/Puerto_Rico")
 # A flight that has not left so long after its time counts as known to be cancelled, no sooner.
 CANCELLED_AFTER = pd.Timedelta("2h")
 

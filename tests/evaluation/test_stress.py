@@ -98,7 +98,8 @@ def test_each_damage_has_its_drop_and_whether_monitoring_would_notice(run):
     assert no_radio["monitoring"]["drifted"]["first"][0] in {"signal", "prediction"}
     assert abs(damages["no_rest"]["drop"]["roc_auc"]["value"]) < 0.02
     assert damages["no_rest"]["monitoring"] == {
-        "noticed": True, "repeated_ids": 0, "drifted": {"count": 1, "first": ["noise"]}
+        "noticed": True, "repeated_ids": 0, "drifted": {"count": 1, "first": ["noise"]},
+        "jointly": {"drifted": True, "roc_auc": 1.0},
     }  # fmt: skip
     for each in damages.values():
         drop = each["drop"]["roc_auc"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flights import features, times
+from flights import features, places, times
 from flights.schema import TABLES
 from fullcycle.data.ingest import typed
 from fullcycle.data.sources import fetch, read_strings
@@ -160,3 +160,40 @@ def test_an_aircraft_that_nobody_knows_has_gaps(real, rows):
     unknown = ids[~real["flights"]["tailnum"].isin(known)]
     assert len(unknown) > 100
     assert rows.loc[unknown, ["manufacturer", "engine", "seats", "plane_age"]].isna().all(axis=None)
+
+
+def test_regions_are_squares_of_ten_degrees():
+    """Named by the south-western corner; the airports that the table lacks have theirs, others none."""
+    airports = pd.DataFrame(
+        {"faa": ["BOS", "ORD", "XYZ"], "lat": [42.4, 41.97, -0.5], "lon": [-71.0, -87.9, 0.5]}
+    )
+    found = places.regions(pd.Series(["BOS", "ORD", "XYZ", "SJU", "???"], dtype="str"), airports)
+    assert found.iloc[:4].tolist() == ["40,-80", "40,-90", "-10,0", "10,-70"]
+    assert pd.isna(found.iloc[4])
+
+
+def test_slack_counts_the_way_home_from_where_the_aircraft_is():
+    """Landed an hour ago: one way of 100 minutes is left; in the air: both; never seen: unknown."""
+    rolled = pd.DataFrame(
+        {
+            "minutes_since_arrival": [60.0, 900.0, np.nan, np.nan],
+            "minutes_since_departure": [170.0, 30.0, 30.0, np.nan],
+            "previous_block_minutes": [100.0, 100.0, 100.0, np.nan],
+            "due_3h": 9.0, "departed_3h": 7.0, "own_due_6h": 3.0, "own_departed_6h": 3.0,
+        }
+    )  # fmt: skip
+    found = features.derived(rolled, HORIZON)
+    np.testing.assert_array_equal(found["aircraft_slack"], [60 - 100 + 120, 30 - 200 + 120, -50, np.nan])
+    assert (found["waiting"] == 2).all()
+    assert (found["own_waiting"] == 0).all()
+
+
+def test_derived_features_read_what_they_say():
+    """`DERIVED` names every feature that each reads: without all others it is known."""
+    rolled = pd.DataFrame(
+        {name: [1.0] for name in {each for reads in features.DERIVED.values() for each in reads}}
+    )
+    for name, reads in features.DERIVED.items():
+        others = rolled.assign(**dict.fromkeys(set(rolled) - set(reads), np.nan))
+        assert features.derived(others, HORIZON)[name].notna().all()
+        assert set(reads) <= {feature.name for feature in features.FEATURES}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flights.features import FEATURES, FLIGHTS, WEATHER, build, histories, statics
+from flights.features import DERIVED, FEATURES, FLIGHTS, WEATHER, build, derived, histories, statics
 from fullcycle.features.leakcheck import future_blindness
 from fullcycle.features.offline import compute
 from fullcycle.features.online import Online
@@ -14,7 +14,7 @@ from fullcycle.features.rolling import DefinitionError, Events, latest, rolling
 
 HORIZON = pd.Timedelta("2h")
 REPLAYED = 20_000
-DEPARTING = ["dep_delay", "distance", "cancelled", "departed", "settled"]
+DEPARTING = ["dep_delay", "block_minutes", "cancelled", "departed", "settled"]
 ARRIVING = ["arr_delay", "late", "made_up", "arrived"]
 
 
@@ -53,8 +53,8 @@ def test_online_replay_gives_the_rows_of_featurize(january):
             position += 1
         answers.append(service.features(row))
     names = [feature.name for feature in FEATURES]
-    online = pd.DataFrame(answers, columns=names).astype("float64")
-    expected = written.loc[rows["flight_id"], names].reset_index(drop=True)
+    online = derived(pd.DataFrame(answers, columns=names).astype("float64"), HORIZON)
+    expected = written.loc[rows["flight_id"], [*names, *DERIVED]].reset_index(drop=True)
     assert position > REPLAYED
     pd.testing.assert_frame_equal(online, expected, check_exact=True)
 

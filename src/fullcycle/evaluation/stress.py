@@ -20,6 +20,7 @@ from fullcycle.evaluation.plots import draw_robustness
 from fullcycle.evaluation.rows import Rows
 from fullcycle.files import DECISION, read_json, read_table, replacing, write_json
 from fullcycle.intervals import gain
+from fullcycle.jointdrift import separation
 from fullcycle.tasks import task_of
 from fullcycle.training import store
 
@@ -90,21 +91,33 @@ class Answers:
 class Monitor:
     """Whether rows and their predictions look other than undamaged ones; `stress.alpha` is its level."""
 
-    def __init__(self, rows: pd.DataFrame, said: pd.DataFrame, features: list[str], alpha: float) -> None:
+    def __init__(self, rows: pd.DataFrame, said: pd.DataFrame, features: list[str], settings: Any) -> None:
         """Take the undamaged rows to compare with."""
-        self.alpha = alpha
-        self.reference = Reference(rows[features].assign(**predictions(said)))
+        self.alpha, self.seed, self.features = settings.alpha, settings.seed, features
+        self.rows = rows[features].assign(**predictions(said))
+        self.reference = Reference(self.rows)
 
     def asked(
         self, rows: pd.DataFrame, said: pd.DataFrame, changed: list[str], identity: str
     ) -> dict[str, Any]:
-        """What it notices: columns that drifted (only the changed ones can have), and rows seen twice."""
+        """What it notices.
+
+        That is: columns that drifted (only the changed ones can have), columns that no longer fit each
+        other, and rows seen twice.
+        """
         own = predictions(said)
-        differences = self.reference.differences(rows[changed].assign(**own), [*changed, *own])
-        found = drifted(differences, len(self.reference.columns), self.alpha)
+        table = rows[self.features].assign(**own)
+        differences = self.reference.differences(table, [*changed, *own])
+        tests = len(self.reference.columns) + 1
+        found = drifted(differences, tests, self.alpha)
+        area, difference = separation(self.rows, table, self.seed)
+        jointly = difference.drifted(tests, self.alpha)
         repeated = int(rows[identity].duplicated().sum())
-        return {"noticed": bool(found or repeated), "repeated_ids": repeated} | {
-            "drifted": {"count": len(found), "first": found[:3]}
+        return {
+            "noticed": bool(found or jointly or repeated),
+            "repeated_ids": repeated,
+            "drifted": {"count": len(found), "first": found[:3]},
+            "jointly": {"drifted": jointly, "roc_auc": area},
         }
 
 
@@ -147,7 +160,7 @@ def stressed(
         return Rows(table, evaluate, roles, task).resamples(task.read(said), decision)
 
     whole = measured(rows, model.whole)
-    monitor = Monitor(others, task.table(predict(others)), features, settings.alpha)
+    monitor = Monitor(others, task.table(predict(others)), features, settings)
     report: dict[str, Any] = {
         "rows": {"test": len(test), "drawn": len(rows), "reference": len(others)},
         "undamaged": {
