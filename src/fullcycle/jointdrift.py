@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Matrix = npt.NDArray[np.float64]
 
 LEAST_SEPARATION = 0.05  # beyond a ROC AUC of 0.5
-ROUNDS = 60
+ROUNDS = 40
 TREES = {
     "objective": "binary",
     "num_leaves": 15,

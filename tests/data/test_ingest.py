@@ -101,6 +101,14 @@ def test_times_may_have_any_unit(unit):
     assert str(_typed("a,b\n2013-01-01T06:00Z,0\n", a=kind)["a"].dtype) == kind
 
 
+@pytest.mark.parametrize("unit", ["s", "ms"])
+def test_a_time_finer_than_its_unit_is_refused(unit):
+    """Nothing that is written is cut off."""
+    kind = f"datetime64[{unit}, UTC]"
+    with pytest.raises(Refusal, match=rf"line 3, column 'a': '.*\.0005Z' is no datetime64\[{unit}, UTC\]"):
+        _typed("a,b\n2013-01-01T06:00:01Z,0\n2013-01-01T06:00:01.0005Z,0\n", a=kind)
+
+
 def test_a_long_field_before_a_bad_value_hides_no_line():
     """A bad value's line is found also after a field longer than csv's own limit."""
     with pytest.raises(Refusal, match=r"x\.csv, line 3, column 'a': 'x' is no int64"):

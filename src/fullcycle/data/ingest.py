@@ -60,7 +60,9 @@ def _cast(values: pd.Series[str], kind: Any, origin: Fetched) -> pd.Series[Any]:
     if kind.startswith("str"):
         return values
     if kind.startswith("datetime64"):
-        cast = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce").astype(kind)
+        written = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
+        cast = written.astype(kind)
+        cast = cast.where(cast == written)  # a coarser unit would cut what is written
     else:
         numbers = pd.to_numeric(values, errors="coerce")
         if kind.startswith("int"):

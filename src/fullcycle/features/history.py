@@ -6,7 +6,7 @@ import pandas as pd
 
 from fullcycle.features.fixedpoint import Array, Indices
 from fullcycle.features.keys import NEVER, Times, blocks, microseconds, search_between
-from fullcycle.features.rolling import Feature
+from fullcycle.features.rolling import DefinitionError, Feature
 
 
 class History:
@@ -18,7 +18,7 @@ class History:
         decision: Decision times in order, microseconds.
 
     Raises:
-        ValueError: An id is null.
+        DefinitionError: An id is null.
     """
 
     def __init__(self, table: pd.DataFrame, feature: Feature, decision: Times) -> None:
@@ -27,7 +27,7 @@ class History:
         known = microseconds(table[feature.known_at])
         ids = table[feature.table.id]
         if ids.isna().any():
-            raise ValueError(f"table {feature.table.name!r} has events without {feature.table.id!r}")
+            raise DefinitionError(f"table {feature.table.name!r} has events without {feature.table.id!r}")
         by_id = np.arange(len(table))
         if not ids.is_monotonic_increasing:
             by_id = np.asarray(ids.argsort(kind="stable"))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fullcycle.features.fixedpoint import Array, Indices
+from fullcycle.features.rolling import DefinitionError
 
 NEVER = np.iinfo(np.int64).min
 Times = npt.NDArray[np.int64]
@@ -21,12 +22,14 @@ def microseconds(column: pd.Series) -> Times:
         column: datetime64 of any resolution, finer ones floored; without a time zone it is taken as UTC.
 
     Raises:
-        ValueError: The column is no datetime column.
+        DefinitionError: The column is no datetime column.
     """
     if isinstance(column.dtype, pd.ArrowDtype):
         column = pd.Series(pd.DatetimeIndex(column), name=column.name)
     if column.dtype.kind != "M":
-        raise ValueError(f"column {column.name!r} has dtype {column.dtype}: a time column must be datetime64")
+        raise DefinitionError(
+            f"column {column.name!r} has dtype {column.dtype}: a time column must be datetime64"
+        )
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     return column.to_numpy().astype("datetime64[us]", copy=False).view(np.int64)
@@ -68,14 +71,14 @@ def codes(
         events, -1 where a key is null; the number of groups.
 
     Raises:
-        ValueError: A pair compares text with numbers, which could never be equal.
+        DefinitionError: A pair compares text with numbers, which could never be equal.
     """
     row_codes, event_codes = np.zeros(len(rows), np.int64), np.zeros(len(events), np.int64)
     size = 1
     for row_column, event_column in by:
         ours, theirs = rows[row_column], events[event_column]
         if _is_text(ours) != _is_text(theirs) and len(ours) and len(theirs):
-            raise ValueError(
+            raise DefinitionError(
                 f"key {row_column!r} of the rows is {ours.dtype}, {event_column!r} of the events "
                 f"is {theirs.dtype}: they can never be equal"
             )

@@ -52,7 +52,7 @@ def compute(
 
     Raises:
         DefinitionError: A table or column is missing, a time is null, a value is infinite or no number.
-        ValueError: The horizon is negative, or a time or key is of the wrong type.
+        DefinitionError: The horizon is negative, or a time or key is of the wrong type.
     """
     features = feature_set(features)
     check_columns(rows, tables, features, time)
@@ -71,10 +71,10 @@ def check_horizon(horizon: str | timedelta) -> int:
     """The horizon in microseconds.
 
     Raises:
-        ValueError: It is negative.
+        DefinitionError: It is negative.
     """
     if (asked := duration(horizon)) < 0:
-        raise ValueError(f"horizon {horizon} is negative: a decision cannot come after its row")
+        raise DefinitionError(f"horizon {horizon} is negative: a decision cannot come after its row")
     return asked
 
 
