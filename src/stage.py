@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import importlib
 import inspect
 import os
@@ -69,6 +70,7 @@ def main(arguments: list[str]) -> int:
         return 2
     pin_environment()
     end_with_parent()
+    gc.set_threshold(2_000_000)  # importing libraries makes objects by the 100,000, and hardly a cycle: 0.4 s
     # numpy says so where a processor lacks a feature that is switched off: that is what we want.
     warnings.filterwarnings("ignore", message=".*NPY_DISABLE_CPU_FEATURES.*", category=ImportWarning)
     from fullcycle.errors import Refusal  # noqa: PLC0415  nothing of ours before the pins
