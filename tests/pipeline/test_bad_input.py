@@ -262,12 +262,12 @@ def test_tolerable_bad_rows_are_in_quarantine_with_their_reason(ingested):
 
 MISTAKES = {
     "unknown key": (
-        "  rounds: 500",
-        "  rounds: 500\n    turns: 3",
+        "  rounds: 600",
+        "  rounds: 600\n    turns: 3",
         ["train.lightgbm", "turns", "unknown key", "3"],
     ),
     "wrong type": (
-        "rounds: 500",
+        "rounds: 600",
         "rounds: many",
         ["train.lightgbm", "rounds", "'many'", "integer"],
     ),
@@ -277,7 +277,7 @@ MISTAKES = {
         ["learning_rate", "5.0", "less than or equal to 1"],
     ),
     "missing key": (
-        "    l2: 50.0\n",
+        "    l2: 300.0\n",
         "",
         ["train.lightgbm", "l2", "missing"],
     ),

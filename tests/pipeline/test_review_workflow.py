@@ -74,7 +74,7 @@ def test_its_commands_review_a_branch_against_where_it_began(workflow, clone):
     params.write_text(text.replace("num_leaves: 31", "num_leaves: 15"), encoding="utf-8")
     clone.git("commit", "-qam", "Fewer leaves")
     clone.git("checkout", "-q", "main")
-    params.write_text(text.replace("rounds: 500", "rounds: 100"), encoding="utf-8")
+    params.write_text(text.replace("rounds: 600", "rounds: 100"), encoding="utf-8")
     clone.git("commit", "-qam", "Meanwhile")
     base = clone.git("rev-parse", "main").strip()
     clone.git("checkout", "-q", "change")

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
     Predict = Callable[[pd.DataFrame], Any]
 
-ROWS_AT_ONCE = 100_000  # answered together: a call costs more than a row
-
 
 def importance(predict: Predict, features: pd.DataFrame, y: Any, settings: Any, task: Task) -> pd.DataFrame:
     """What shuffling each feature costs in the task's primary metric (Breiman, 2001), largest first."""
@@ -43,18 +41,15 @@ def importance(predict: Predict, features: pd.DataFrame, y: Any, settings: Any, 
     sample, y = features.iloc[drawn].reset_index(drop=True), y[drawn]
     sign = -1 if task.primary in LOWER_IS_BETTER else 1
 
-    def scores(tables: list[pd.DataFrame]) -> list[float]:
-        answers = np.split(np.asarray(predict(pd.concat(tables, ignore_index=True))), len(tables))
-        return [sign * task.values(y, each, task.undecided, 2).get(task.primary, 0.0) for each in answers]
+    def score(table: pd.DataFrame) -> float:
+        return sign * task.values(y, predict(table), task.undecided, 2).get(task.primary, 0.0)
 
-    whole = scores([sample])[0]
+    whole = score(sample)
     order = generator.permutation(len(sample))
-    costs: dict[str, float] = {}
-    step = max(1, ROWS_AT_ONCE // len(sample))
-    for start in range(0, len(sample.columns), step):
-        names = sample.columns[start : start + step]
-        shuffled = [sample.assign(**{name: sample[name].to_numpy()[order]}) for name in names]
-        costs |= {name: whole - score for name, score in zip(names, scores(shuffled), strict=True)}
+    costs = {
+        name: whole - score(sample.assign(**{name: sample[name].to_numpy()[order]}))
+        for name in sample.columns
+    }
     table = pd.DataFrame({"feature": list(costs), "importance": list(costs.values())}).round(6)
     return table.sort_values(["importance", "feature"], ascending=[False, True], ignore_index=True)
 
