@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fullcycle import drift, jointdrift
+from fullcycle import drift, jointdrift, metrics
 
 
 def _rows(count: int, seed: int, lag: int = 0) -> pd.DataFrame:
@@ -48,11 +48,11 @@ def test_area_and_p_are_scipys(monkeypatch):
     """Those of Mann and Whitney's test, one-sided, of what the trees say of the other half."""
     seen = {}
 
-    def rank(said):
+    def of_probability(truth, said):
         seen["said"] = said
-        return stats.rankdata(said)
+        return metrics.of_probability(truth, said)
 
-    monkeypatch.setattr(jointdrift, "rankdata", rank)
+    monkeypatch.setattr(jointdrift, "of_probability", of_probability)
     reference, late = _rows(400, 0), _rows(300, 1, lag=1)
     area, difference = jointdrift.separation(reference, late, 1)
     half = np.random.default_rng(1).permutation(700) % 2 == 0

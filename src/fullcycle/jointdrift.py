@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from fullcycle.drift import Difference
+from fullcycle.metrics import of_probability
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -61,7 +61,7 @@ def separation(reference: pd.DataFrame, current: pd.DataFrame, seed: int) -> tup
     old = len(truth) - new
     if not new or not old:
         return 0.5, Difference(1.0, 0.0)
-    area = float((rankdata(said)[truth == 1].sum() - new * (new + 1) / 2) / (new * old))
+    area = of_probability(truth, said)["roc_auc"]
     p = float(ndtr((0.5 - area) / np.sqrt((new + old + 1) / (12 * new * old))))
     return area, Difference(p, max(0.0, area - 0.5) / LEAST_SEPARATION)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from fullcycle.errors import Refusal
-from fullcycle.evaluation.stress import Answers, chance_of, drawn, main, unnoticed
+from fullcycle.evaluation.stress import Answers, Monitor, chance_of, drawn, main, unnoticed
 from fullcycle.files import DECISION, read_json, sha256, write_json, write_table
 from fullcycle.tasks import task_of
 from fullcycle.training import store
@@ -188,3 +189,22 @@ def test_chance_depends_on_the_name_and_the_seed():
     draw = [chance_of(seed, name).random() for seed, name in ((1, "a"), (1, "a"), (1, "b"), (2, "a"))]
     assert draw[0] == draw[1]
     assert len(set(draw)) == 3
+
+
+def test_columns_that_no_longer_fit_each_other_are_noticed_alone():
+    """A warmth of three hours before drifts in no column, and no id repeats: all columns together tell."""
+
+    def seen(seed, lag):
+        random = np.random.default_rng(seed)
+        hour = random.integers(0, 24, 2000)
+        warmth = np.sin((hour - lag) / 24 * 2 * np.pi) + random.normal(0, 0.2, 2000)
+        rows = pd.DataFrame({"id": np.arange(2000), "hour": hour.astype("float64"), "warmth": warmth})
+        return rows, pd.DataFrame({"probability": random.random(2000)})
+
+    features = ["hour", "warmth"]
+    monitor = Monitor(*seen(0, 0), features, SimpleNamespace(alpha=0.01, seed=1))
+    as_ever, late = (monitor.asked(*seen(seed, lag), features, "id") for seed, lag in ((1, 0), (2, 3)))
+    assert as_ever["noticed"] is False
+    assert late["noticed"] is True
+    assert late["drifted"]["count"] == late["repeated_ids"] == 0
+    assert late["jointly"]["drifted"] is True

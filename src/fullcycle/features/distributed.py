@@ -29,8 +29,8 @@ import pyarrow.parquet as pq
 
 from fullcycle.errors import Refusal
 from fullcycle.features.keys import NEVER, microseconds
-from fullcycle.features.offline import check_horizon, compute
-from fullcycle.features.rolling import DefinitionError, Feature, feature_set, reads
+from fullcycle.features.offline import compute
+from fullcycle.features.rolling import DefinitionError, Feature, check_horizon, feature_set, reads
 
 IN_PROCESS = ("synchronous", "threads")
 

@@ -18,8 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fullcycle.features.keys import NEVER, Times, microseconds
-from fullcycle.features.offline import check_horizon
-from fullcycle.features.rolling import Events
+from fullcycle.features.rolling import Events, check_horizon
 
 Build = Callable[[pd.DataFrame, dict[str, pd.DataFrame]], pd.DataFrame]
 

@@ -17,7 +17,7 @@ from fullcycle.features.fixedpoint import Array, Floats, Indices
 from fullcycle.features.history import History
 from fullcycle.features.keys import NEVER, Times, codes, microseconds, stable_order
 from fullcycle.features.measure import Grouped, Measure, Rows
-from fullcycle.features.rolling import DefinitionError, Feature, duration, feature_set, reads
+from fullcycle.features.rolling import DefinitionError, Feature, check_horizon, feature_set, reads
 from fullcycle.features.stretches import stretches
 
 _COMPARE = {
@@ -51,8 +51,8 @@ def compute(
         One column per feature, in order; the rows' index and order. Counts are int64, the rest float64.
 
     Raises:
-        DefinitionError: A table or column is missing, a time is null, a value is infinite or no number.
-        DefinitionError: The horizon is negative, or a time or key is of the wrong type.
+        DefinitionError: A table or column is missing, a time is null, a value is infinite or no number, a
+            time or key is of the wrong type, or the horizon is negative.
     """
     features = feature_set(features)
     check_columns(rows, tables, features, time)
@@ -65,17 +65,6 @@ def compute(
     for chosen, visible in stretches(decision, tables, features):
         _compute_stretch(keys.iloc[chosen], chosen, decision[chosen], visible, features, out)
     return pd.DataFrame(out, index=rows.index, copy=False)
-
-
-def check_horizon(horizon: str | timedelta) -> int:
-    """The horizon in microseconds.
-
-    Raises:
-        DefinitionError: It is negative.
-    """
-    if (asked := duration(horizon)) < 0:
-        raise DefinitionError(f"horizon {horizon} is negative: a decision cannot come after its row")
-    return asked
 
 
 def check_columns(

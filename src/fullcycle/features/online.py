@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from fullcycle.features.rolling import Events, Feature, duration, feature_set
+from fullcycle.features.rolling import Events, Feature, check_horizon, duration, feature_set
 from fullcycle.features.streams import (
     Key,
     Number,
@@ -59,9 +59,7 @@ class Online:
     ) -> None:
         """Plan the streams; see the class for the arguments."""
         self._features = feature_set(features)
-        self._horizon, self._lateness, self._time = duration(horizon), duration(lateness), time
-        if self._horizon < 0:
-            raise ValueError(f"horizon {horizon} is negative: a decision cannot come after its row")
+        self._horizon, self._lateness, self._time = check_horizon(horizon), duration(lateness), time
         slack = self._horizon + self._lateness
         grouped: dict[Any, list[Feature]] = {}
         for f in self._features:

@@ -59,6 +59,17 @@ def duration(text: str | timedelta) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def check_horizon(horizon: str | timedelta) -> int:
+    """The horizon in microseconds.
+
+    Raises:
+        DefinitionError: It is negative.
+    """
+    if (asked := duration(horizon)) < 0:
+        raise DefinitionError(f"horizon {horizon} is negative: a decision cannot come after its row")
+    return asked
+
+
 @dataclass(frozen=True)
 class Events:
     """A table of events: its id, its keys, and the time column from which each value is known.
