@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fullcycle.features.online import Online
-from fullcycle.features.rolling import Events, rolling
+from fullcycle.features.rolling import DefinitionError, Events, rolling
 
 TRIPS = Events("trips", id="id", keys=["taxi"], values={"fare": "paid", "shared": "paid"}, planned=["booked"])
 SUM = rolling("fare", "taxi", "1h", "sum", "paid", "earned", table=TRIPS)
@@ -123,3 +123,9 @@ def test_times_come_as_text_or_objects():
 def test_a_table_that_no_feature_reads_is_ignored():
     """A stream may carry more than the features need."""
     Online([SUM], "0min").observe("weather", {"rain": 1})
+
+
+def test_a_negative_horizon_is_refused():
+    """As by every executor: a decision cannot come after its row."""
+    with pytest.raises(DefinitionError, match="horizon -1 day, 23:00:00 is negative"):
+        Online([SUM], timedelta(hours=-1))
