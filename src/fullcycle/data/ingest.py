@@ -59,26 +59,34 @@ def typed(strings: Strings, schema: pa.DataFrameSchema, origin: Fetched) -> pd.D
 def _cast(values: pd.Series[str], kind: Any, origin: Fetched) -> pd.Series[Any]:
     if kind.startswith("str"):
         return values
-    if kind.startswith("datetime64"):
-        written = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
-        cast = written.astype(kind)
-        cast = cast.where(cast == written)  # a coarser unit would cut what is written
-    else:
-        numbers = pd.to_numeric(values, errors="coerce")
-        if kind.startswith("int"):
-            # Beyond 2**53 a float is not the whole number that was written; beyond 2**63 nothing is.
-            exact = numbers.abs() <= 2**53 if numbers.dtype == "float64" else numbers == numbers.astype(kind)
-            numbers = numbers.where((numbers == numbers.round()) & exact)
-        cast = numbers
-    bad = cast.isna() & (values.notna() | kind.startswith("int"))
+    # Each text is read once, however many rows have it.
+    places, texts = pd.factorize(values, use_na_sentinel=False)
+    written = pd.Series(texts)
+    cast = _times(written, kind) if kind.startswith("datetime64") else _numbers(written, kind)
+    bad = (cast.isna() & (written.notna() | kind.startswith("int"))).to_numpy()[places]
     if bad.any():
-        row = int(bad.to_numpy().argmax())
+        row = int(bad.argmax())
         shown = repr(values.iloc[row]) if pd.notna(values.iloc[row]) else "a missing value"
         raise Refusal(
             f"{origin.name}, line {line_of(origin, row)}, column {values.name!r}: {shown} is no {kind}"
             f" ({int(bad.sum())} such value(s) in this column)"
         )
-    return cast.astype(kind)
+    return cast.astype(kind).take(places).set_axis(values.index)
+
+
+def _times(texts: pd.Series[str], kind: Any) -> pd.Series[Any]:
+    written = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
+    cast = written.astype(kind)
+    return cast.where(cast == written)  # a coarser unit would cut what is written
+
+
+def _numbers(texts: pd.Series[str], kind: Any) -> pd.Series[Any]:
+    numbers = pd.to_numeric(texts, errors="coerce")
+    if not kind.startswith("int"):
+        return numbers
+    # Beyond 2**53 a float is not the whole number that was written; beyond 2**63 nothing is.
+    exact = numbers.abs() <= 2**53 if numbers.dtype == "float64" else numbers == numbers.astype(kind)
+    return numbers.where((numbers == numbers.round()) & exact)
 
 
 def partitioned(table: pd.DataFrame, time: str | None, until: pd.Timestamp) -> dict[str, pd.DataFrame]:

@@ -176,12 +176,14 @@ def _separation(column: pd.Series, label: npt.NDArray[np.bool_]) -> float:
     """The best area under the curve over both directions and both places of NaN."""
     if not (pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in "mM"):
         column = _rates(column, label)
+    ranks, gaps = column.rank(na_option="top").to_numpy(), column.isna().to_numpy()
+    # As first as they are ranked here, or as last: then all others move up by as many places.
+    last = ranks + np.where(gaps, (~gaps).sum(), -gaps.sum())
+    positive, negative = label.sum(), (~label).sum()
     areas = []
-    for place in ("top", "bottom"):
-        ranks = column.rank(na_option=place).to_numpy()
-        positive, negative = label.sum(), (~label).sum()
+    for placed in (ranks, last):
         # Mann and Whitney 1947: the rank sum counts the pairs in the right order.
-        area = (ranks[label].sum() - positive * (positive + 1) / 2) / (positive * negative)
+        area = (placed[label].sum() - positive * (positive + 1) / 2) / (positive * negative)
         areas += [float(area), 1 - float(area)]
     return max(areas)
 

@@ -45,18 +45,23 @@ def dense(features: pd.DataFrame, knots: int, min_category_rows: int) -> ColumnT
     """For linear models: numbers as piecewise linear splines with indicators of gaps, categories one-hot.
 
     The splines are constant beyond their outer knots, so an outlier weighs no more than the extreme value
-    seen in training. Rare and unseen categories share one column.
+    seen in training. The first is left out: they add up to one. A gap is 0 in all of them, and its
+    indicator has a weight of its own. Rare and unseen categories share one column.
     """
     numeric, categorical = kinds(features)
-    spline = SplineTransformer(n_knots=knots, degree=1, knots="quantile", extrapolation="constant")
+    known = [column for column in numeric if features[column].notna().any()]
+    spline = SplineTransformer(
+        n_knots=knots,
+        degree=1,
+        knots="quantile",
+        extrapolation="constant",
+        include_bias=False,
+        handle_missing="zeros",
+    )
     return ColumnTransformer(
         [
-            (
-                "numbers",
-                make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), spline),
-                numeric,
-            ),
-            ("gaps", MissingIndicator(error_on_new=False), [*numeric]),
+            ("numbers", spline, known),
+            ("gaps", MissingIndicator(error_on_new=False), numeric),
             ("categories", _one_hot(features[categorical], min_category_rows), categorical),
         ]
     )
