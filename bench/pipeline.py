@@ -1,10 +1,11 @@
 """What a run costs, measured in one go and printed as Markdown: ``make bench``. Nothing is asserted.
 
 In a fresh clone of HEAD with an empty cache, in the environment that `make repro` installs (that of the
-tests has more in it, which scikit-learn's discovery imports): the wall time of `dvc repro`; wall time and
-peak memory of each stage, started by itself as DVC starts it; and a no-op `dvc repro` beside one of a trivial pipeline
-with as many stages, turn by turn, and beside one of the same pipeline that declares its data alone (no
-module, no library, no parameter): what DVC takes before a single line of code is declared.
+tests has more in it, and scikit-learn's discovery imports what it finds): the wall time of `dvc repro`;
+wall time and peak memory of each stage, started by itself as DVC starts it; and a no-op `dvc repro` beside
+one of a trivial pipeline with as many stages, turn by turn, and beside one of the same pipeline that
+declares its data alone (no module, no library, no parameter): what DVC takes before a single line of code
+is declared.
 """
 
 from __future__ import annotations
