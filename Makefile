@@ -39,7 +39,7 @@ review: setup ## what this work tree changes, on one page: make review [BASE=mai
 	@fullcycle review $(if $(BASE),--base '$(BASE)')
 
 test: .venv/dev ## the fast tests (under 6 minutes)
-	pytest -m "not slow and not service" -n 2
+	pytest -m "not slow and not service" -n 2 -o faulthandler_timeout=120
 
 test-slow: .venv/dev ## the slow tests: whole runs, kills, real servers on loopback
 	pytest -m "slow or service" -n 2

@@ -1,9 +1,10 @@
 """What partitions may be like, and what they may not."""
 
+import gc
 import importlib
 
 import dask
-import distributed  # noqa: F401  its defaults must stand before one is changed
+import distributed  # its defaults must stand before one is changed
 import pandas as pd
 import pytest
 
@@ -67,6 +68,16 @@ def test_an_address_without_a_scheduler_is_refused(tmp_path, scheduler):
         pytest.raises(Refusal, match=f"scale.scheduler = '{scheduler}': no Dask scheduler can be reached"),
     ):
         compute_distributed([], {}, [SUM], "0min", tmp_path, scheduler=scheduler)
+
+
+def test_nothing_of_a_client_that_found_no_scheduler_is_left(tmp_path):
+    """Left to the garbage collector it closes at any time: while another client starts it waits for ever."""
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "100ms"}),
+        pytest.raises(Refusal, match="no Dask scheduler can be reached"),
+    ):
+        compute_distributed([], {}, [SUM], "0min", tmp_path, scheduler="tcp://127.0.0.1:1")
+    assert not [each for each in gc.get_objects() if isinstance(each, distributed.Client)]
 
 
 def test_without_dask_the_error_says_what_to_install(tmp_path, monkeypatch):

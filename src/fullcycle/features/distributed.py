@@ -10,6 +10,7 @@ partitions, and only together do they tell which one counts. These rows go to ev
 few (thousands): clean a table of repeated deliveries before it gets large.
 """
 
+import gc
 import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -117,13 +118,17 @@ def _runner(scheduler: str | None, workers: int) -> Iterator[Any]:
         )
         return
     if scheduler is not None:
+        refused = None
         try:
             connected = distributed.Client(scheduler)
         except (OSError, ValueError, TypeError) as error:  # no answer, no port, no certificate
+            refused = str(error)
+        if refused is not None:
+            gc.collect()  # ends the half-made client now: while another one starts it would wait for ever
             raise Refusal(
-                f"scale.scheduler = {scheduler!r}: no Dask scheduler can be reached there ({error}); start"
+                f"scale.scheduler = {scheduler!r}: no Dask scheduler can be reached there ({refused}); start"
                 " it, correct the address, or take local or null"
-            ) from error
+            )
         with connected as client:
             yield lambda task, *arguments: client.gather(client.map(task, *arguments, pure=False))
         return
