@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -260,41 +261,41 @@ def test_tolerable_bad_rows_are_in_quarantine_with_their_reason(ingested):
     assert held["reasons"].str.startswith("shares its key with another row (time_hour").all()
 
 
-MISTAKES = {
+MISTAKES = {  # a pattern, what takes its place, and what is said of it
     "unknown key": (
-        "  rounds: 600",
-        "  rounds: 600\n    turns: 3",
+        r"  rounds: \d+",
+        r"\g<0>\n    turns: 3",
         ["train.lightgbm", "turns", "unknown key", "3"],
     ),
     "wrong type": (
-        "rounds: 600",
+        r"rounds: \d+",
         "rounds: many",
         ["train.lightgbm", "rounds", "'many'", "integer"],
     ),
     "range": (
-        "learning_rate: 0.06",
+        r"learning_rate: [\d.]+",
         "learning_rate: 5.0",
         ["learning_rate", "5.0", "less than or equal to 1"],
     ),
     "missing key": (
-        "    l2: 300.0\n",
+        r"    l2: [\d.]+\n",
         "",
         ["train.lightgbm", "l2", "missing"],
     ),
     "contradiction": (
-        'until: "2014-01-02"',
+        'until: ".*"',
         'until: "2013-12-24"',
         ["ingest.until", "2013-12-24", "split.starts.end"],
     ),
     # DVC reads the file before any stage does, and refuses these two itself.
     "duplicate key": (
-        "  tie: 0.002",
-        "  tie: 0.002\n  tie: 0.1",
+        r"  tie: [\d.]+",
+        r"\g<0>\n  tie: 0.1",
         ["duplicate key", '"tie"', "line"],
     ),
     "not YAML": (
-        "select:",
-        "select: [",
+        "\nselect:",
+        "\nselect: [",
         ["YAML file structure is corrupted", "line"],
     ),
 }
@@ -306,8 +307,9 @@ def test_a_mistake_in_the_parameters_stops_the_run_before_its_first_stage(clone,
     old, new, words = MISTAKES[mistake]
     path = clone.path / "params.yaml"
     text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    text, found = re.subn(old, new, text)
+    assert found == 1
+    path.write_text(text, encoding="utf-8")
     said = clone.dvc("repro", code=255)
     assert "Traceback" not in said
     assert len(said.splitlines()) <= SCREEN

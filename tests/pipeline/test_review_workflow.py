@@ -71,10 +71,11 @@ def test_its_commands_review_a_branch_against_where_it_began(workflow, clone):
     clone.git("checkout", "-q", "-b", "change")
     params = clone.path / "params.yaml"
     text = params.read_text(encoding="utf-8")
-    params.write_text(text.replace("num_leaves: 31", "num_leaves: 15"), encoding="utf-8")
+    leaves = re.search(r"num_leaves: (\d+)", text)[1]
+    params.write_text(text.replace(f"num_leaves: {leaves}", "num_leaves: 7"), encoding="utf-8")
     clone.git("commit", "-qam", "Fewer leaves")
     clone.git("checkout", "-q", "main")
-    params.write_text(text.replace("rounds: 600", "rounds: 100"), encoding="utf-8")
+    params.write_text(re.sub(r"rounds: \d+", "rounds: 100", text), encoding="utf-8")
     clone.git("commit", "-qam", "Meanwhile")
     base = clone.git("rev-parse", "main").strip()
     clone.git("checkout", "-q", "change")
@@ -86,7 +87,7 @@ def test_its_commands_review_a_branch_against_where_it_began(workflow, clone):
     )  # fmt: skip
     page = summary.read_text(encoding="utf-8")
     assert page == (clone.path / "review/review.md").read_text(encoding="utf-8")
-    assert "| `train.lightgbm.num_leaves` | `31` | `15` | -16 |" in page
+    assert f"| `train.lightgbm.num_leaves` | `{leaves}` | `7` | {7 - int(leaves)} |" in page
     assert "rounds" not in page.partition("## Data")[0]
     assert (clone.path / "review/review.html").exists()
 
