@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -155,11 +156,20 @@ def test_a_scheduler_without_dask_is_refused(run, monkeypatch, name):
     assert "scale.scheduler = 'local': Dask is not installed; `.venv/bin/pip install" in str(refused.value)
 
 
-def test_on_dask_the_rows_are_those_of_one_process():
-    """Whatever the rows' order and index, and over the ends of months."""
+TRIPS = Events("trips", id="trip", keys=["boat"], values={"delay": "docked"})
+OF_TRIPS = [
+    rolling("delay", "boat", "14d", "mean", "docked", table=TRIPS),
+    rolling("delay", [], "3d", "quantile", "docked", table=TRIPS, q=0.5),
+    rolling(None, "boat", "14d", "count", "docked", table=TRIPS),
+]
+
+
+@pytest.fixture
+def boats():
+    """600 trips of three months in no order, some without a delay or an end."""
     random = np.random.default_rng(0)
     at = pd.Timestamp("2013-01-20", tz="UTC") + pd.to_timedelta(random.integers(0, 90 * 1440, 600), "min")
-    boats = pd.DataFrame(
+    return pd.DataFrame(
         {
             "trip": np.arange(600),
             "boat": random.choice(["A", "B", "C"], 600),
@@ -171,13 +181,40 @@ def test_on_dask_the_rows_are_those_of_one_process():
         },
         index=random.permutation(600),
     )
-    trips = Events("trips", id="trip", keys=["boat"], values={"delay": "docked"})
-    features = [
-        rolling("delay", "boat", "14d", "mean", "docked", table=trips),
-        rolling("delay", [], "3d", "quantile", "docked", table=trips, q=0.5),
-        rolling(None, "boat", "14d", "count", "docked", table=trips),
-    ]
-    asked = (boats, {"trips": boats}, features, pd.Timedelta("90min"))
-    found = on_dask(*asked, scheduler="synchronous", time="at")
-    pd.testing.assert_frame_equal(found, compute(*asked, time="at"))
+
+
+def executed(rows, boats):
+    """The features of rows by one process and by Dask."""
+    asked = (rows, {"trips": boats}, OF_TRIPS, pd.Timedelta("90min"))
+    return compute(*asked, time="at"), on_dask(*asked, scheduler="synchronous", time="at")
+
+
+def test_on_dask_the_rows_are_those_of_one_process(boats):
+    """Whatever the rows' order and index, and over the ends of months."""
+    alone, found = executed(boats, boats)
+    pd.testing.assert_frame_equal(found, alone)
     assert found.notna().mean().min() > 0.9
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda boats: boats.head(0),
+        lambda boats: boats.set_axis(np.arange(600) // 2),
+        lambda boats: pd.concat([boats.head(3), boats.head(3)]),
+    ],
+    ids=["no rows", "an index with equal labels", "the same rows twice"],
+)
+def test_on_dask_no_row_is_lost_or_moved(boats, changed):
+    """Rows are put back by their place, not by their label; where there are none, none come back."""
+    rows = changed(boats)
+    alone, found = executed(rows, boats)
+    pd.testing.assert_frame_equal(found, alone)
+
+
+def test_on_dask_a_row_without_a_time_is_refused_as_in_one_process(boats):
+    """No executor can say when it was asked."""
+    rows = boats.assign(at=boats["at"].where(boats["trip"] != 7))
+    for execute in (compute, partial(on_dask, scheduler="synchronous")):
+        with pytest.raises(Refusal, match="'at'"):
+            execute(rows, {"trips": boats}, OF_TRIPS, pd.Timedelta("90min"), time="at")

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 
 from fullcycle.errors import Refusal
 from fullcycle.features.keys import NEVER, microseconds
-from fullcycle.features.offline import compute
+from fullcycle.features.offline import compute, decisions
 from fullcycle.features.rolling import DefinitionError, Feature, check_horizon, feature_set, reads
 
 IN_PROCESS = ("synchronous", "threads")
@@ -193,7 +193,7 @@ def _compute_partition(
     """One task: rows of a partition, the events that they can see, their features to a file."""
     asked = list(dict.fromkeys([time, *(row for f in features for row, _ in f.by)]))
     rows = pq.read_table(path, columns=asked, use_pandas_metadata=True).to_pandas()
-    decision = microseconds(rows[time]) - check_horizon(horizon)
+    decision = decisions(rows[time], horizon)
     span = (int(decision.min()), int(decision.max())) if len(rows) else (0, 0)
     tables = {name: _visible(source, *span) for name, source in sources.items()}
     compute(rows, tables, features, horizon, time=time).to_parquet(target)

@@ -101,15 +101,18 @@ def on_dask(
         folder = Path(name)
         order = rows[time].argsort(kind="stable").to_numpy()
         ordered = rows.iloc[order].reset_index(drop=True)
-        months = ordered[time].dt.strftime("%Y-%m")
-        parts = [_put(part, folder / "rows" / f"{month}.parquet") for month, part in ordered.groupby(months)]
+        months = ordered[time].dt.strftime("%Y-%m").fillna("undated")
+        by_month = dict(iter(ordered.groupby(months))) or {"none": ordered}
+        parts = [_put(part, folder / "rows" / f"{month}.parquet") for month, part in by_month.items()]
         events = {table: [_put(frame, folder / f"{table}.parquet")] for table, frame in tables.items()}
         address = None if scheduler == "local" else scheduler
         done = compute_distributed(
             parts, events, features, horizon, folder / "done", scheduler=address, time=time
         )
         result = pd.concat([read_table(path) for path in done], ignore_index=True)
-    return result.set_axis(rows.index[order]).reindex(rows.index)
+    places = np.empty(len(rows), "int64")  # where each row went: labels may be equal
+    places[order] = np.arange(len(rows))
+    return result.take(places).set_axis(rows.index)
 
 
 def _put(table: pd.DataFrame, path: Path) -> Path:

@@ -56,15 +56,26 @@ def compute(
     """
     features = feature_set(features)
     check_columns(rows, tables, features, time)
-    decision = microseconds(rows[time]) - check_horizon(horizon)
-    if (microseconds(rows[time]) == NEVER).any():
-        raise DefinitionError(f"column {time!r} has null times: a row without a time has no past")
+    decision = decisions(rows[time], horizon)
     kinds = {f.name: np.int64 if f.stat == "count" else np.float64 for f in features}
     out: dict[str, Array] = {name: np.empty(len(rows), kind) for name, kind in kinds.items()}
     keys = rows[list(dict.fromkeys(row for f in features for row, _ in f.by))]
     for chosen, visible in stretches(decision, tables, features):
         _compute_stretch(keys.iloc[chosen], chosen, decision[chosen], visible, features, out)
     return pd.DataFrame(out, index=rows.index, copy=False)
+
+
+def decisions(time: pd.Series, horizon: str | timedelta) -> Times:
+    """When each row is decided on, in microseconds since 1970 UTC: one horizon before its time.
+
+    Raises:
+        DefinitionError: A time is null, the column has no times, or the horizon is negative.
+    """
+    known = microseconds(time)
+    if (known == NEVER).any():
+        raise DefinitionError(f"column {time.name!r} has null times: a row without a time has no past")
+    asked: Times = known - check_horizon(horizon)
+    return asked
 
 
 def check_columns(
