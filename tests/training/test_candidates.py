@@ -73,6 +73,19 @@ def test_odd_rows_get_a_probability(fitted, made, kind, values):
     np.testing.assert_allclose(alone, answers[:3], rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["logistic", "mlp"])
+def test_a_gap_that_training_never_saw_is_no_extreme(fitted, made, kind):
+    """Models of finite numbers take it for something in the middle, not for the largest or the least."""
+    features, label = made()
+    whole = features.assign(number=features["number"].fillna(0.0))
+    pipeline = fitted(kind, whole, label)
+    low, high = whole["number"].quantile([0.1, 0.9])
+    less, gap, more = (
+        pipeline.predict_proba(whole.assign(number=number))[:, 1] for number in (low, np.nan, high)
+    )
+    assert ((less < gap) & (gap < more)).all()
+
+
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_an_unseen_category_counts_as_a_rare_one_or_a_gap(fitted, made, kind):
     """Not as one of the known."""

@@ -45,18 +45,14 @@ def dense(features: pd.DataFrame, knots: int, min_category_rows: int) -> ColumnT
     """For linear models: numbers as piecewise linear splines with indicators of gaps, categories one-hot.
 
     The splines are constant beyond their outer knots, so an outlier weighs no more than the extreme value
-    seen in training. The first is left out: they add up to one. A gap is 0 in all of them, and its
-    indicator has a weight of its own. Rare and unseen categories share one column.
+    seen in training. A gap is 0 in all of them, and its indicator has a weight of its own; a feature without
+    gaps in training has none, and a later gap counts as the mean of its splines, since the penalty keeps
+    their weights around 0. Rare and unseen categories share one column.
     """
     numeric, categorical = kinds(features)
     known = [column for column in numeric if features[column].notna().any()]
     spline = SplineTransformer(
-        n_knots=knots,
-        degree=1,
-        knots="quantile",
-        extrapolation="constant",
-        include_bias=False,
-        handle_missing="zeros",
+        n_knots=knots, degree=1, knots="quantile", extrapolation="constant", handle_missing="zeros"
     )
     return ColumnTransformer(
         [
