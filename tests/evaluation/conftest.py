@@ -24,8 +24,9 @@ from fullcycle.files import DECISION, read_json, write_json, write_table
 from fullcycle.intervals import gain
 from fullcycle.params import Evaluate
 from fullcycle.params.stress import Stress
+from fullcycle.selection import select
 from fullcycle.tasks import task_of
-from fullcycle.training import select, store, train
+from fullcycle.training import store, train
 
 ROOT = Path(__file__).parents[2]
 ROLES = {"id": "flight_id", "time": "time", "label": "late", "known_at": "label_known_at"}

@@ -22,8 +22,9 @@ from fullcycle.operations import promote as promotion
 from fullcycle.operations.hashes import tree, tree_hash
 from fullcycle.operations.promotions import promotions
 from fullcycle.params import Evaluate
+from fullcycle.selection import select
 from fullcycle.tasks import task_of
-from fullcycle.training import select, train
+from fullcycle.training import train
 
 ROOT = Path(__file__).parents[2]
 ROLES = {"id": "id", "time": "time", "label": "late", "known_at": "known_at"}

@@ -162,7 +162,7 @@ def test_a_queue_of_values_runs_and_the_better_one_is_applied(workspace):
 @pytest.mark.slow
 def test_a_queued_experiment_imports_the_source_that_was_queued(workspace):
     """A stage in a copy under .dvc/tmp/exps imports that copy's src, not the workspace's."""
-    module = workspace.path / "src/fullcycle/training/select.py"
+    module = workspace.path / "src/fullcycle/selection/select.py"
     was = module.read_text(encoding="utf-8")
     changed = was.replace("on the validation rows", "on the validation rows of the queued copy")
     assert changed != was

@@ -16,7 +16,8 @@ from fullcycle.data import split
 from fullcycle.evaluation import evaluate, gate, honesty, stress
 from fullcycle.features import featurize, quality
 from fullcycle.files import read_json, read_table, write_json, write_table
-from fullcycle.training import select, train
+from fullcycle.selection import select
+from fullcycle.training import train
 
 ROLES = {"id": "id", "time": "time", "label": "label", "known_at": "known_at"}
 TREES = {"min_category_rows": 5, "seed": 1, "l2": 1.0}

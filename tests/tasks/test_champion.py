@@ -13,7 +13,8 @@ from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import DECISION, read_json, read_table, sha256
 from fullcycle.intervals import days, resampled
-from fullcycle.training import noise, store
+from fullcycle.selection import noise
+from fullcycle.training import store
 from fullcycle.training.candidates.entry import rounds_of
 from fullcycle.training.context import Question
 from fullcycle.training.train import fitted

@@ -1,7 +1,7 @@
 """``fullcycle report`` and ``fullcycle noise``: the champion's metrics, each with its two kinds of luck.
 
 One is the days that happened to come: the bootstrap interval of `evaluate`. The other is the seed: the band
-of `fullcycle.training.noise`. A gain that is smaller than either may be nothing.
+of `fullcycle.selection.noise`. A gain that is smaller than either may be nothing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def noise(
     seeds: Annotated[int, typer.Option(help="How often the champion is refitted.")] = 5,
 ) -> None:
     """Refit the champion with other seeds, write metrics/noise.json and print the report."""
-    stage = [sys.executable, "src/stage.py", "fullcycle.training.noise", "--champion", str(CHAMPION)]
+    stage = [sys.executable, "src/stage.py", "fullcycle.selection.noise", "--champion", str(CHAMPION)]
     options = ["--split", "data/split", "--out", str(NOISE), "--seeds", str(seeds)]
     ended = subprocess.run([*stage, *options], check=False)  # noqa: S603  in the stages' own small world
     if ended.returncode:

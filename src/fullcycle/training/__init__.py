@@ -1,1 +1,1 @@
-"""Candidates, their preprocessing, fitting and selection."""
+"""Candidates, their preprocessing and fitting: all that the stage `train` reads."""

@@ -11,7 +11,7 @@ import yaml
 
 from fullcycle.errors import Refusal
 from fullcycle.files import DECISION, PREDICTIONS, read_json, write_json, write_table
-from fullcycle.training.select import best, main, reason
+from fullcycle.selection.select import best, main, reason
 
 COMPLEXITY = {"baseline": 0, "logistic": 1, "lightgbm": 2}
 SELECT = {"metric": "roc_auc", "tie": 0.002, "confidence": None, "resamples": 50, "seed": 1, "refit": False}

@@ -15,11 +15,11 @@ import pandas as pd
 from fullcycle import params
 from fullcycle.errors import Refusal
 from fullcycle.files import DECISION, read_json, read_table, sha256, write_json
+from fullcycle.selection.refit import settled
 from fullcycle.tasks import task_of
 from fullcycle.training import store
 from fullcycle.training.candidates.entry import with_seed
 from fullcycle.training.context import Question
-from fullcycle.training.refit import settled
 from fullcycle.training.train import fitted
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ def main(*, candidates: Path, train: Path, validation: Path, champion: Path, rep
         content["screening"] = found
     with replacing(champion) as folder:
         if settings.refit:
-            from fullcycle.training.refit import refit  # noqa: PLC0415  a mere copy needs no libraries
+            from fullcycle.selection.refit import refit  # noqa: PLC0415  a mere copy needs no libraries
 
             folder.mkdir()
             refit(candidates / winner, train, validation, folder)

@@ -1,0 +1,1 @@
+"""The champion: chosen on validation rows, perhaps fitted again, and how much of its score is luck."""
