@@ -131,6 +131,14 @@ def test_suspects_are_features_that_separate_the_label_alone():
     assert found["outcome"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("late", [lambda x: x > 0.5, lambda x: x < 0.5], ids=["the high", "the low"])
+def test_gaps_are_ranked_where_they_separate_best(late):
+    """Rows without the value are late, and so are those at one end: ranked beside these, gaps tell all."""
+    x = pd.Series(np.random.default_rng(0).random(300)).mask(lambda known: known.index % 3 == 0)
+    label = late(x) | x.isna()
+    assert suspects(pd.DataFrame({"x": x}), label, limit=0.999) == {"x": 1.0}
+
+
 def test_suspects_need_two_classes():
     """With one class there is nothing to separate."""
     with pytest.raises(ValueError, match="one class only"):

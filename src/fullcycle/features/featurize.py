@@ -110,9 +110,7 @@ def on_dask(
             parts, events, features, horizon, folder / "done", scheduler=address, time=time
         )
         result = pd.concat([read_table(path) for path in done], ignore_index=True)
-    places = np.empty(len(rows), "int64")  # where each row went: labels may be equal
-    places[order] = np.arange(len(rows))
-    return result.take(places).set_axis(rows.index)
+    return result.take(np.argsort(order)).set_axis(rows.index)  # by place: labels may be equal
 
 
 def _put(table: pd.DataFrame, path: Path) -> Path:
